@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MPL-2.0
+//! What a caller may ask of a session.
+use rtc_jsep::{CodecOffer, DescriptionKind, TransceiverInit};
+use rtc_payload::{Mid, TrackId};
+
+/// Something asked of a session, in the order asked.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Command {
+    /// Adds a transceiver, or gives the track to a free one of the same kind (W3C addTrack).
+    AddTransceiver(TransceiverInit),
+    /// Stops sending a track (W3C removeTrack); the m-line stays.
+    RemoveTrack(TrackId),
+    /// Changes what an input can make (its caps became known or changed).
+    SetTrackCodecs(TrackId, Vec<CodecOffer>),
+    /// Makes and applies an offer as soon as the signaling state permits.
+    Negotiate,
+    /// Applies the peer's description; an offer is answered at once.
+    RemoteDescription {
+        /// Offer, pranswer, answer or rollback.
+        kind: DescriptionKind,
+        /// The text.
+        sdp: String,
+    },
+    /// Adds a candidate of the peer; an empty text ends the candidates (RFC 8838 §13).
+    RemoteCandidate {
+        /// `candidate:…`, with or without `a=`.
+        candidate: String,
+        /// Its m-line's mid, if given.
+        mid: Option<Mid>,
+        /// Its m-line's index, if given.
+        index: Option<u16>,
+    },
+    /// Asks the peer for a keyframe (PLI, or FIR where only that was negotiated).
+    RequestKeyframe(Mid),
+    /// Renews the ICE credentials (W3C restartIce).
+    RestartIce,
+    /// Ends the session: RTCP BYE, DTLS close_notify, then [`crate::Event::Closed`].
+    Close,
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MPL-2.0
+//! What a session is made with.
+use crate::Certificate;
+use rtc_payload::{Codec, SessionId};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// Which DTLS versions to speak.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DtlsVersion {
+    /// What the peer offers, 1.3 first.
+    #[default]
+    Auto,
+    /// 1.2 alone.
+    V12,
+}
+
+/// What a session is made with; shared by the sessions of an endpoint where it can be.
+#[derive(Clone, Debug)]
+pub struct SessionConfig {
+    /// Its identifier, for logs and events.
+    pub id: SessionId,
+    /// The certificate for DTLS.
+    pub certificate: Arc<Certificate>,
+    /// Local addresses to offer as host candidates.
+    pub host_addresses: Vec<SocketAddr>,
+    /// Codecs that may be received, most wanted first; empty: m-lines that would only be received on
+    /// are refused.
+    pub receive_codecs: Vec<Codec>,
+    /// DTLS versions.
+    pub dtls_version: DtlsVersion,
+    /// The polite side of perfect negotiation (W3C webrtc-pc §10.7): gives way on glare.
+    pub polite: bool,
+    /// Whether RTX is offered.
+    pub retransmission: bool,
+    /// Bit/s to start with.
+    pub start_bitrate: u64,
+    /// Never estimate below, bit/s.
+    pub min_bitrate: u64,
+    /// Never estimate above, bit/s.
+    pub max_bitrate: u64,
+    /// Whether the estimator and pacer are on.
+    pub congestion_control: bool,
+    /// The longest a receiver waits for a missing packet, milliseconds.
+    pub max_latency_ms: u32,
+}

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MPL-2.0
+//! What comes out of a session: datagrams, events and the next deadline.
+use crate::{ConnectionState, IceConnectionState, SessionError};
+use rtc_jsep::{DescriptionKind, SignalingState};
+use rtc_payload::{MediaKind, Mid, TrackId};
+use rtc_rtp::{CodecParams, MediaEvent};
+use std::net::SocketAddr;
+use std::time::Instant;
+
+/// Datagrams to send; several of one size behind another go out by one GSO send.
+#[derive(Debug)]
+pub struct Transmit {
+    /// The local address to send from (a host candidate's base).
+    pub source: SocketAddr,
+    /// Where to.
+    pub destination: SocketAddr,
+    /// The bytes of all segments.
+    pub contents: Vec<u8>,
+    /// The size of each segment but the last, which may be shorter; `None` for one datagram.
+    pub segment_size: Option<usize>,
+}
+
+/// One m-line after negotiation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MediaState {
+    /// Its mid.
+    pub mid: Mid,
+    /// Audio or video.
+    pub kind: MediaKind,
+    /// The input that is sent on it now, with the codec negotiated.
+    pub sending: Option<(TrackId, CodecParams)>,
+    /// The codecs the peer may send now; empty if it may not.
+    pub receiving: Vec<CodecParams>,
+    /// The peer's MediaStream ids (`a=msid`).
+    pub streams: Vec<String>,
+}
+
+/// Something that happened, in the order it happened.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// A description of ours to be signalled.
+    LocalDescription {
+        /// Offer or answer.
+        kind: DescriptionKind,
+        /// The text, with the candidates known so far.
+        sdp: String,
+    },
+    /// A candidate of ours found after the description; `None` ends them.
+    LocalCandidate {
+        /// `candidate:…`
+        candidate: Option<String>,
+        /// The m-line it belongs to.
+        mid: Mid,
+        /// The m-line's index.
+        index: u16,
+    },
+    /// The peer gave a candidate whose name must be resolved; the answer comes back by
+    /// [`crate::Session::handle_resolved`].
+    Resolve {
+        /// The `.local` name.
+        name: String,
+    },
+    /// Negotiation is needed (W3C webrtc-pc §4.7); answered by [`crate::Command::Negotiate`].
+    NegotiationNeeded,
+    /// The signaling state changed.
+    Signaling(SignalingState),
+    /// The ICE connection state changed.
+    Ice(IceConnectionState),
+    /// The connection state changed.
+    Connection(ConnectionState),
+    /// The m-lines after a negotiation was completed; all of them, in order.
+    Media(Vec<MediaState>),
+    /// Something in the media.
+    Rtp(MediaEvent),
+    /// Something asked could not be done, the session lives on.
+    Refused(SessionError),
+    /// The session is over; nothing comes after it.
+    Closed(Option<SessionError>),
+}
+
+/// Anything [`crate::Session::poll_output`] yields.
+#[derive(Debug)]
+pub enum Output {
+    /// Send this.
+    Transmit(Transmit),
+    /// This happened.
+    Event(Event),
+    /// Nothing more until then, or until the next input.
+    Timeout(Instant),
+}

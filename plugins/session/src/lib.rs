@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MPL-2.0
+//! One WebRTC peer connection, sans-IO: ICE, DTLS-SRTP, offers and answers, RTP.
+//!
+//! ```text
+//! session.handle_command(command, now);          // what the application wants
+//! session.handle_datagram(datagram, now);        // what the socket got
+//! session.handle_timeout(now);                   // when the deadline passed
+//! session.send_block(&block, now);               // a frame, packetised once for all sessions
+//! loop { match session.poll_output(now) {        // drain after every input
+//!     Output::Transmit(t) => socket.send(t),
+//!     Output::Event(e) => tell(e),
+//!     Output::Timeout(at) => { wake_at(at); break }
+//! } }
+//! ```
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+mod command;
+mod config;
+mod event;
+
+pub use command::Command;
+pub use config::{DtlsVersion, SessionConfig};
+pub use rtc_jsep::{CodecOffer, DescriptionKind, Direction, SignalingState, TransceiverInit};
+pub use event::{Event, MediaState, Output, Transmit};
