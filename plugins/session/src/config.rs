@@ -43,4 +43,7 @@ pub struct SessionConfig {
     pub congestion_control: bool,
     /// The longest a receiver waits for a missing packet, milliseconds.
     pub max_latency_ms: u32,
+    /// Canonical name of the endpoint in RTCP (RFC 7022): the same for all streams of a session,
+    /// different for each session unless they shall be linkable.
+    pub cname: String,
 }

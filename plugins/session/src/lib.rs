@@ -7,7 +7,7 @@
 //! session.handle_timeout(now);                   // when the deadline passed
 //! session.send_block(&block, now);               // a frame, packetised once for all sessions
 //! loop { match session.poll_output(now) {        // drain after every input
-//!     Output::Transmit(t) => socket.send(t),
+//!     Output::Transmit(t) => { socket.send(&t); session.recycle(t.contents) }
 //!     Output::Event(e) => tell(e),
 //!     Output::Timeout(at) => { wake_at(at); break }
 //! } }
@@ -15,11 +15,23 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod certificate;
 mod command;
 mod config;
+mod datagram;
+mod error;
 mod event;
+mod session;
+mod state;
+mod stats;
 
+pub use certificate::Certificate;
 pub use command::Command;
 pub use config::{DtlsVersion, SessionConfig};
-pub use rtc_jsep::{CodecOffer, DescriptionKind, Direction, SignalingState, TransceiverInit};
+pub use datagram::Datagram;
+pub use error::SessionError;
 pub use event::{Event, MediaState, Output, Transmit};
+pub use rtc_jsep::{CodecOffer, DescriptionKind, Direction, SignalingState, TransceiverInit};
+pub use session::Session;
+pub use state::{ConnectionState, DtlsState, IceConnectionState};
+pub use stats::{DtlsStats, PairStats, SessionStats};
