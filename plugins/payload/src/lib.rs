@@ -8,10 +8,17 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod audio;
 mod codec;
+mod error;
+mod format;
 mod frame;
 mod id;
+mod split;
+mod vp8;
 
 pub use codec::{Codec, MediaKind};
+pub use error::PayloadError;
+pub use format::{Depacketize, Depacketized, MAX_FRAME, Packetize, depacketizer, packetizer};
 pub use frame::{EncodedFrame, FrameInfo, Payloads};
 pub use id::{Mid, Pt, Rid, SessionId, Ssrc, TrackId};
