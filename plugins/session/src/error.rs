@@ -54,6 +54,12 @@ pub enum SessionError {
     /// The peer ended the connection by `close_notify`.
     #[error("the peer closed the connection")]
     PeerClosed,
+    /// A fault of this software (a caught panic); only this session ends by it.
+    #[error("internal error: {reason}")]
+    Internal {
+        /// What the panic said.
+        reason: String,
+    },
     /// What was asked needs a session that is not closed.
     #[error("the session is closed")]
     Closed,
