@@ -1,2 +1,4 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Being written.
+
+pub mod transform;
