@@ -141,13 +141,13 @@ fn meta_and_ice_servers_cross_as_structures() {
 mod counting {
     use super::*;
 
-    #[derive(Default)]
+    #[derive(Debug, Default)]
     pub struct Counting(pub Mutex<Vec<String>>);
 
     #[glib::object_subclass]
     impl ObjectSubclass for Counting {
         const NAME: &'static str = "TestCountingSignaller";
-        type Type = super::CountingSignaller;
+        type Type = CountingSignaller;
         type Interfaces = (Signaller,);
     }
 
