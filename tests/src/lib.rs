@@ -1,2 +1,4 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Being written.
+//! The kit of the integration tests: labs, programs and browsers.
+pub mod browser;
+pub mod lab;

@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Peers that nobody here wrote: FFmpeg's WHIP muxer, aiortc, GStreamer's webrtcbin.
+mod publish;
+mod view;
