@@ -63,6 +63,12 @@ impl Ear {
     }
 }
 
+fn forget_all(ears: [&Ear; 2]) {
+    for ear in ears {
+        ear.heard();
+    }
+}
+
 #[test]
 fn a_sink_offers_to_a_source_whichever_starts_first() {
     for (room, sink_first) in [("order-1", true), ("order-2", false)] {
@@ -109,7 +115,7 @@ fn messages_cross_both_ways_in_order_and_unknown_sessions_are_ignored() {
     let (sink, source) = (Ear::new("cross", "sink"), Ear::new("cross", "source"));
     sink.signaller.start().unwrap();
     source.signaller.start().unwrap();
-    (sink.heard(), source.heard());
+    forget_all([&sink, &source]);
     sink.signaller
         .send_description(&sink.session(), "offer", "v=0");
     sink.signaller
@@ -138,7 +144,7 @@ fn an_end_tells_the_other_and_a_new_start_makes_a_new_session() {
     sink.signaller.start().unwrap();
     source.signaller.start().unwrap();
     let old = sink.session();
-    (sink.heard(), source.heard());
+    forget_all([&sink, &source]);
     source
         .signaller
         .end_session(&source.session(), "not-acceptable", "no codec");
