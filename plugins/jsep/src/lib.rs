@@ -1,10 +1,27 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Offers and answers (JSEP, RFC 9429) as data: no transport, no clock.
+//!
+//! A [`Negotiator`] holds the transceivers and descriptions of one peer connection. The session tells it
+//! what to send and receive, gives it the peer's texts, and asks for offers, answers and the outcome
+//! ([`NegotiatedMedia`]). A call that fails leaves everything as it was.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod candidate;
+mod error;
+mod negotiated;
+mod negotiator;
 mod state;
 mod transceiver_init;
+mod transport;
 
+pub use candidate::check_candidate;
+pub use error::JsepError;
+pub use negotiated::{
+    NegotiatedCodec, NegotiatedExtensions, NegotiatedLine, NegotiatedMedia, NegotiatedRecv,
+    NegotiatedSend,
+};
+pub use negotiator::{JsepConfig, Negotiator, RemoteApplied};
 pub use state::{DescriptionKind, Direction, SignalingState};
 pub use transceiver_init::{CodecOffer, TransceiverInit};
+pub use transport::{LocalTransport, RemoteCandidate, RemoteTransport, Setup};
