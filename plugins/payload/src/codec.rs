@@ -47,6 +47,7 @@ struct Row {
     clock_rate: u32,
     channels: u8,
     static_pt: Option<u8>,
+    fmtp: &'static str,
 }
 
 const fn row(
@@ -56,6 +57,7 @@ const fn row(
     clock_rate: u32,
     channels: u8,
     static_pt: Option<u8>,
+    fmtp: &'static str,
 ) -> Row {
     Row {
         codec,
@@ -64,19 +66,62 @@ const fn row(
         clock_rate,
         channels,
         static_pt,
+        fmtp,
     }
 }
 
 /// In the order of the enum's variants, so that a codec's number is its row.
 const TABLE: [Row; 7] = [
-    row(Codec::Vp8, MediaKind::Video, "VP8", 90_000, 0, None),
-    row(Codec::Vp9, MediaKind::Video, "VP9", 90_000, 0, None),
-    row(Codec::H264, MediaKind::Video, "H264", 90_000, 0, None),
-    row(Codec::Av1, MediaKind::Video, "AV1", 90_000, 0, None),
-    row(Codec::Opus, MediaKind::Audio, "opus", 48_000, 2, None),
-    row(Codec::Pcmu, MediaKind::Audio, "PCMU", 8_000, 1, Some(0)),
-    row(Codec::Pcma, MediaKind::Audio, "PCMA", 8_000, 1, Some(8)),
+    row(Codec::Vp8, MediaKind::Video, "VP8", 90_000, 0, None, ""),
+    row(
+        Codec::Vp9,
+        MediaKind::Video,
+        "VP9",
+        90_000,
+        0,
+        None,
+        VP9_FMTP,
+    ),
+    row(
+        Codec::H264,
+        MediaKind::Video,
+        "H264",
+        90_000,
+        0,
+        None,
+        H264_FMTP,
+    ),
+    row(
+        Codec::Av1,
+        MediaKind::Video,
+        "AV1",
+        90_000,
+        0,
+        None,
+        AV1_FMTP,
+    ),
+    row(
+        Codec::Opus,
+        MediaKind::Audio,
+        "opus",
+        48_000,
+        2,
+        None,
+        OPUS_FMTP,
+    ),
+    row(Codec::Pcmu, MediaKind::Audio, "PCMU", 8_000, 1, Some(0), ""),
+    row(Codec::Pcma, MediaKind::Audio, "PCMA", 8_000, 1, Some(8), ""),
 ];
+
+/// Profile 0: 8 bit, 4:2:0 (RFC 9628 §6).
+const VP9_FMTP: &str = "profile-id=0";
+/// Constrained Baseline, level 3.1, which both directions may exceed on their own; fragmentation
+/// units (RFC 6184 §8.1, RFC 7742 §6.2).
+const H264_FMTP: &str = "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f";
+/// Main profile, level 3.1, main tier: also what a missing parameter means (AV1 RTP specification §7.2).
+const AV1_FMTP: &str = "level-idx=5;profile=0;tier=0";
+/// Packets of 10 ms and up, in-band repair wanted (RFC 7587 §6.1).
+const OPUS_FMTP: &str = "minptime=10;useinbandfec=1";
 
 impl Codec {
     fn row(self) -> &'static Row {
@@ -119,6 +164,12 @@ impl Codec {
     /// The static payload type (RFC 3551 §6), if it has one.
     pub fn static_pt(self) -> Option<u8> {
         self.row().static_pt
+    }
+
+    /// The format parameters offered if nothing better is known of the stream, as `a=fmtp` writes them
+    /// behind the payload type; empty if the line is left out.
+    pub fn default_fmtp(self) -> &'static str {
+        self.row().fmtp
     }
 
     /// The MIME type (`video/VP8`).

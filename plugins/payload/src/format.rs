@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! The two traits of a payload format, and the table from codec to implementation.
 use crate::{Codec, EncodedFrame, FrameInfo, PayloadError, Payloads};
-use crate::{audio, vp8};
+use crate::{audio, vp8, vp9};
 use bytes::Bytes;
 
 /// The largest frame that is packetised or put together, bytes. A 4K intra frame at 100 Mbit/s stays
@@ -55,8 +55,9 @@ pub trait Depacketize: Send {
 pub fn packetizer(codec: Codec) -> Box<dyn Packetize> {
     match codec {
         Codec::Vp8 => Box::new(vp8::Packetizer::default()),
+        Codec::Vp9 => Box::new(vp9::Packetizer::default()),
         Codec::Opus | Codec::Pcmu | Codec::Pcma => Box::new(audio::Packetizer),
-        Codec::Vp9 | Codec::H264 | Codec::Av1 => Box::new(Missing),
+        Codec::H264 | Codec::Av1 => Box::new(Missing),
     }
 }
 
@@ -64,8 +65,9 @@ pub fn packetizer(codec: Codec) -> Box<dyn Packetize> {
 pub fn depacketizer(codec: Codec) -> Box<dyn Depacketize> {
     match codec {
         Codec::Vp8 => Box::new(vp8::Depacketizer),
+        Codec::Vp9 => Box::new(vp9::Depacketizer),
         Codec::Opus | Codec::Pcmu | Codec::Pcma => Box::new(audio::Depacketizer),
-        Codec::Vp9 | Codec::H264 | Codec::Av1 => Box::new(Missing),
+        Codec::H264 | Codec::Av1 => Box::new(Missing),
     }
 }
 

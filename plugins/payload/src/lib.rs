@@ -9,6 +9,7 @@
 #![warn(missing_docs)]
 
 mod audio;
+mod bits;
 mod codec;
 mod error;
 mod format;
@@ -16,6 +17,7 @@ mod frame;
 mod id;
 mod split;
 mod vp8;
+mod vp9;
 
 pub use codec::{Codec, MediaKind};
 pub use error::PayloadError;
