@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! The architecture as a test: crate edges, file lengths, first lines, banned names and calls.
+mod inspect;
+
 use rtc_tests::lab::repository;
 use std::fs;
 use std::path::{Path, PathBuf};
