@@ -29,6 +29,30 @@ pub trait FrameSink: Send + Sync {
     fn ended(&self);
 }
 
+/// Where the endpoint can be reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listening {
+    /// Base address of the pages and of WHIP and WHEP; empty where signalling has none.
+    pub web_uri: String,
+    /// More for the user's eye, from the signaller; may be empty.
+    pub text: String,
+    /// The UDP port of all sessions.
+    pub udp_port: u16,
+}
+
+/// A session that ended by a fault of its peer or of the path to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionFault {
+    /// The session's name in signalling.
+    pub session: String,
+    /// The peer's name in signalling.
+    pub peer: String,
+    /// One of the signaller interface's codes (`bad-request`, `not-acceptable`, …).
+    pub code: &'static str,
+    /// What happened, and what to do where something can be done.
+    pub text: String,
+}
+
 /// An element as its endpoint sees it. Every call comes from the endpoint's control thread, so it may
 /// block on GStreamer state changes; none is made while a lock of the endpoint is held.
 pub trait Attachment: Send + Sync {
@@ -48,4 +72,10 @@ pub trait Attachment: Send + Sync {
     fn media_removed(&self, _session: SessionId, _mid: &Mid) {}
     /// A session is over.
     fn session_ended(&self, _session: SessionId) {}
+    /// A session ended by a fault; told to every element of the endpoint before `session_ended`.
+    fn session_failed(&self, _fault: &SessionFault) {}
+    /// The signaller says where the endpoint is reached; told again to an element that comes later.
+    fn listening(&self, _listening: &Listening) {}
+    /// The signaller failed; running sessions live on.
+    fn signaller_failed(&self, _text: &str) {}
 }

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Endpoint: a driver, a signaller and their sessions; elements attach to it, and share it by name.
+//!
+//! An endpoint lives as long as an element holds it. Two threads belong to it: `rtc-io` of the driver,
+//! and `rtc-control`, which alone knows sessions, tracks and attachments, so none of them has a lock.
+mod attachment;
+mod control;
+mod error;
+mod inbox;
+mod keyframe;
+mod peer;
+mod route;
+mod session;
+mod track;
+
+pub(crate) use attachment::{Attachment, FrameSink, IncomingMedia, Listening, SessionFault};
+pub(crate) use error::EndpointError;
+
+use inbox::{Inbox, Message};
+use rtc_driver::{Driver, DriverConfig, Handle, JoinGuard};
+use rtc_payload::{Codec, MediaKind, Mid, SessionId, TrackId};
+use rtc_session::{Certificate, CodecOffer, Command, DtlsVersion, SessionStats};
+use rtc_signaller::{Signaller, SignallerExt};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// What an endpoint is made with. The element that makes it decides; those that join it later by its name
+/// take what is there.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    /// The name to share it by; empty for an endpoint of one's own.
+    pub(crate) name: String,
+    /// Carries the descriptions; not started yet.
+    pub(crate) signaller: Signaller,
+    /// Sockets.
+    pub(crate) driver: DriverConfig,
+    /// What sessions are made with.
+    pub(crate) sessions: SessionSettings,
+}
+
+/// What the sessions of an endpoint are made with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SessionSettings {
+    /// Bit/s to start with.
+    pub(crate) start_bitrate: u64,
+    /// Never estimate below, bit/s.
+    pub(crate) min_bitrate: u64,
+    /// Never estimate above, bit/s.
+    pub(crate) max_bitrate: u64,
+    /// Whether the estimator is on.
+    pub(crate) congestion_control: bool,
+    /// Whether lost packets are sent again (RTX).
+    pub(crate) retransmission: bool,
+    /// DTLS versions.
+    pub(crate) dtls_version: DtlsVersion,
+    /// Sessions that may run at a time; 0 for no limit.
+    pub(crate) max_sessions: u32,
+    /// The longest a receiver waits for a missing packet, milliseconds.
+    pub(crate) max_latency_ms: u32,
+}
+
+impl Default for SessionSettings {
+    fn default() -> Self {
+        Self {
+            start_bitrate: 2_048_000,
+            min_bitrate: 50_000,
+            max_bitrate: 8_192_000,
+            congestion_control: true,
+            retransmission: true,
+            dtls_version: DtlsVersion::Auto,
+            max_sessions: 0,
+            max_latency_ms: 500,
+        }
+    }
+}
+
+/// Names an attachment to its endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct AttachmentId(u32);
+
+/// See the module.
+pub(crate) struct Endpoint {
+    inbox: Inbox,
+    handle: Handle,
+    control: Option<JoinHandle<()>>,
+    /// Joins the io thread when dropped; after `control`, which still sends goodbyes.
+    driver: Option<JoinGuard>,
+}
+
+impl Endpoint {
+    /// The endpoint of that name if there is one, else a new one.
+    pub(crate) fn acquire(options: Options) -> Result<Arc<Self>, EndpointError> {
+        if options.name.is_empty() {
+            return Self::start(options).map(Arc::new);
+        }
+        // Held while the endpoint starts, so that two elements don't start it twice.
+        let mut registry = REGISTRY.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(running) = registry.get(&options.name).and_then(Weak::upgrade) {
+            return Ok(running);
+        }
+        registry.retain(|_, endpoint| endpoint.strong_count() > 0);
+        let name = options.name.clone();
+        let endpoint = Arc::new(Self::start(options)?);
+        registry.insert(name, Arc::downgrade(&endpoint));
+        Ok(endpoint)
+    }
+
+    fn start(options: Options) -> Result<Self, EndpointError> {
+        let certificate = Certificate::generate().map_err(EndpointError::Certificate)?;
+        let routes = route::Routes::default();
+        let (inbox, messages) = inbox::channel();
+        let outlet = route::Route::new(inbox.clone(), routes.clone());
+        let (handle, driver) = Driver::start(options.driver, Box::new(outlet))?;
+        let control = control::start(control::Setup {
+            messages,
+            inbox: inbox.clone(),
+            routes,
+            handle: handle.clone(),
+            signaller: options.signaller,
+            certificate: Arc::new(certificate),
+            sessions: options.sessions,
+        })?;
+        Ok(Self {
+            inbox,
+            handle,
+            control: Some(control),
+            driver: Some(driver),
+        })
+    }
+
+    /// Attaches an element that can receive these codecs, most wanted first; none if it only sends.
+    pub(crate) fn attach(
+        &self,
+        attachment: Arc<dyn Attachment>,
+        receive: Vec<Codec>,
+    ) -> AttachmentId {
+        let id = AttachmentId(NEXT_ATTACHMENT.fetch_add(1, Ordering::Relaxed));
+        self.inbox.send(Message::Attach {
+            id,
+            attachment,
+            receive,
+        });
+        id
+    }
+
+    /// Detaches an element with its tracks; returns when no call to it is under way or will come.
+    pub(crate) fn detach(&self, id: AttachmentId) {
+        let (done, wait) = mpsc::sync_channel(1);
+        self.inbox.send(Message::Detach { id, done });
+        if !self.on_control_thread() {
+            // A control thread that is stuck in application code must not stop the element.
+            let _ = wait.recv_timeout(DETACH_DEADLINE);
+        }
+    }
+
+    /// A new track fed by an attached element; sessions offer it once its codecs are known.
+    pub(crate) fn add_track(&self, owner: AttachmentId, kind: MediaKind, stream: &str) -> TrackId {
+        let track = TrackId(NEXT_TRACK.fetch_add(1, Ordering::Relaxed));
+        self.inbox.send(Message::AddTrack(track::Track {
+            id: track,
+            owner,
+            kind,
+            codecs: Vec::new(),
+            stream: stream.to_owned(),
+        }));
+        track
+    }
+
+    /// What a track can be sent as, most wanted first. May be called again when it changes.
+    pub(crate) fn set_track_codecs(&self, track: TrackId, codecs: Vec<CodecOffer>) {
+        self.inbox.send(Message::TrackCodecs(track, codecs));
+    }
+
+    /// Ends a track; sessions stop sending it.
+    pub(crate) fn remove_track(&self, track: TrackId) {
+        self.inbox.send(Message::RemoveTrack(track));
+    }
+
+    /// Asks the peer that sends on an m-line for a keyframe.
+    pub(crate) fn request_keyframe(&self, session: SessionId, mid: Mid) {
+        self.handle.command(session, Command::RequestKeyframe(mid));
+    }
+
+    /// The way for packetised frames into the driver.
+    pub(crate) fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// A snapshot of every session: its name in signalling, the peer's name, the figures. Waits for the
+    /// control and io threads, at most a second.
+    pub(crate) fn stats(&self) -> Vec<(String, String, SessionStats)> {
+        if self.on_control_thread() {
+            return Vec::new();
+        }
+        let (reply, answers) = mpsc::channel();
+        self.inbox.send(Message::Stats(reply));
+        // Ends when the last session's answer dropped its sender, or at the deadline.
+        std::iter::from_fn(|| answers.recv_timeout(STATS_DEADLINE).ok()).collect()
+    }
+
+    fn on_control_thread(&self) -> bool {
+        self.control
+            .as_ref()
+            .is_some_and(|control| control.thread().id() == std::thread::current().id())
+    }
+}
+
+impl Drop for Endpoint {
+    fn drop(&mut self) {
+        self.inbox.send(Message::Stop);
+        let own_thread = self.on_control_thread();
+        if let Some(control) = self.control.take()
+            && !own_thread
+        {
+            let _ = control.join();
+        }
+        // Joins the io thread, which sends what the sessions' close left to send.
+        drop(self.driver.take());
+    }
+}
+
+impl std::fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Endpoint").finish_non_exhaustive()
+    }
+}
+
+/// The signaller of a URI, with the properties of an element that every signaller may or may not have.
+pub(crate) fn signaller(uri: &str, properties: &[(&str, &str)]) -> Result<Signaller, String> {
+    use gst::prelude::*;
+    let signaller = rtc_signaller::registry::from_uri(uri)?;
+    for (name, value) in properties {
+        if !value.is_empty() && signaller.has_property(name) {
+            signaller.set_property_from_str(name, value);
+        }
+    }
+    Ok(signaller)
+}
+
+/// Starts a signaller; what it says on failure is meant for the user.
+fn start_signaller(signaller: &Signaller) -> Result<(), EndpointError> {
+    signaller.start().map_err(EndpointError::Signaller)
+}
+
+static REGISTRY: LazyLock<Mutex<HashMap<String, Weak<Endpoint>>>> = LazyLock::new(Mutex::default);
+static NEXT_ATTACHMENT: AtomicU32 = AtomicU32::new(1);
+static NEXT_TRACK: AtomicU32 = AtomicU32::new(1);
+
+/// Longer than any state change of an encoder takes.
+const DETACH_DEADLINE: Duration = Duration::from_secs(10);
+const STATS_DEADLINE: Duration = Duration::from_secs(1);

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MPL-2.0
+//! What the control thread knows of one session, and of one that still waits for inputs.
+use super::inbox::Signalled;
+use super::AttachmentId;
+use rtc_payload::{Codec, Mid, SessionId, TrackId};
+use rtc_signaller::{Role, Wish};
+use std::collections::{HashMap, HashSet};
+use std::time::Instant;
+
+/// A session that runs.
+#[derive(Debug)]
+pub(super) struct Peer {
+    pub(super) id: SessionId,
+    /// The session's name in signalling.
+    pub(super) session: String,
+    /// The peer's name in signalling.
+    pub(super) peer: String,
+    pub(super) wish: Wish,
+    /// Whether we may make offers: we began, or something was added since.
+    pub(super) may_offer: bool,
+    /// Tracks the session knows of.
+    pub(super) tracks: HashSet<TrackId>,
+    /// What was negotiated to be sent.
+    pub(super) sending: Vec<(TrackId, Codec)>,
+    /// Who takes what the peer sends.
+    pub(super) receiving: HashMap<Mid, AttachmentId>,
+    /// What the path to the peer carries, bit/s.
+    pub(super) estimate: u64,
+    /// Whether the signaller knows that the session is over.
+    pub(super) farewell_said: bool,
+}
+
+impl Peer {
+    /// Number of audio and video tracks that are sent.
+    pub(super) fn sent_kinds(&self) -> (u64, u64) {
+        let audio = self
+            .sending
+            .iter()
+            .filter(|(_, codec)| codec.kind() == rtc_payload::MediaKind::Audio)
+            .count();
+        (audio as u64, (self.sending.len() - audio) as u64)
+    }
+}
+
+/// A session that was asked for before the inputs' caps were known.
+pub(super) struct Pending {
+    pub(super) session: String,
+    pub(super) peer: String,
+    pub(super) role: Role,
+    pub(super) wish: Wish,
+    /// When it starts with what there is, or is refused.
+    pub(super) deadline: Instant,
+    /// What the peer has sent meanwhile.
+    pub(super) early: Vec<Signalled>,
+}
+
+impl Pending {
+    /// Keeps a message for later; one too many is dropped.
+    pub(super) fn keep(&mut self, signalled: Signalled) {
+        if self.early.len() < MAX_EARLY {
+            self.early.push(signalled);
+        }
+    }
+}
+
+/// A description and the candidates of a peer with many interfaces.
+const MAX_EARLY: usize = 110;

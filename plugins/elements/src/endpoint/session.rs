@@ -1,0 +1,506 @@
+// SPDX-License-Identifier: MPL-2.0
+//! The control thread's part for sessions: asked for, opened, negotiated, ended.
+use super::AttachmentId;
+use super::attachment::{IncomingMedia, SessionFault};
+use super::control::{CAT, Control};
+use super::inbox::Signalled;
+use super::peer::{Peer, Pending};
+use crate::encode::rate;
+use rtc_driver::SessionOptions;
+use rtc_payload::{Codec, MediaKind, Mid, SessionId, TrackId};
+use rtc_rtp::MediaEvent;
+use rtc_session::{
+    CodecOffer, Command, DescriptionKind, Direction, Event, MediaState, SessionError,
+    TransceiverInit,
+};
+use rtc_signaller::{EndCode, Role, SignallerExt, Wish};
+use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
+
+impl Control {
+    pub(super) fn on_signalled(&mut self, signalled: Signalled) {
+        match signalled {
+            Signalled::Requested {
+                session,
+                peer,
+                role,
+                wish,
+            } => self.on_requested(session, peer, role, wish),
+            Signalled::Ended { session } => {
+                self.pending.retain(|pending| pending.session != session);
+                if let Some(peer) = self.names.get(&session).and_then(|id| self.peers.get_mut(id)) {
+                    peer.farewell_said = true;
+                    self.setup.handle.command(peer.id, Command::Close);
+                }
+            }
+            Signalled::Listening { web_uri, text } => self.on_listening(web_uri, text),
+            Signalled::Failed(text) => {
+                gst::warning!(CAT, "signaller: {text}");
+                self.to_all(|attachment| attachment.signaller_failed(&text));
+            }
+            Signalled::Description { ref session, .. } | Signalled::Candidate { ref session, .. } => {
+                let waiting = self.pending.iter_mut().find(|p| p.session == *session);
+                match (waiting, self.names.get(session)) {
+                    (Some(pending), _) => pending.keep(signalled),
+                    (None, Some(id)) => self.pass_on(*id, signalled),
+                    (None, None) => gst::debug!(CAT, "a message for no session: {session}"),
+                }
+            }
+        }
+    }
+
+    /// Hands a description or candidate to its session.
+    fn pass_on(&self, id: SessionId, signalled: Signalled) {
+        let command = match signalled {
+            Signalled::Description { kind, sdp, session } => {
+                let Some(kind) = DescriptionKind::from_text(&kind) else {
+                    gst::warning!(CAT, "{session}: no such kind of description: {kind}");
+                    return;
+                };
+                Command::RemoteDescription { kind, sdp }
+            }
+            Signalled::Candidate {
+                candidate,
+                mid,
+                index,
+                ..
+            } => Command::RemoteCandidate {
+                candidate: candidate.unwrap_or_default(),
+                mid: mid.as_deref().map(Mid::from),
+                index: u16::try_from(index).ok(),
+            },
+            _ => return,
+        };
+        self.setup.handle.command(id, command);
+    }
+
+    fn on_requested(&mut self, session: String, peer: String, role: Role, wish: Wish) {
+        gst::info!(CAT, "session {session} asked for by {peer}: {role:?}, {wish:?}");
+        let limit = self.setup.sessions.max_sessions as usize;
+        if limit > 0 && self.peers.len() + self.pending.len() >= limit {
+            let text = format!("all {limit} places are taken (max-consumers={limit})");
+            self.refuse(&session, &peer, EndCode::Busy, &text);
+            return;
+        }
+        if self.names.contains_key(&session) || self.pending.len() >= MAX_PENDING {
+            self.refuse(&session, &peer, EndCode::Busy, "too many sessions are starting");
+            return;
+        }
+        self.pending.push(Pending {
+            session,
+            peer,
+            role,
+            wish,
+            deadline: Instant::now() + INPUT_PATIENCE,
+            early: Vec::new(),
+        });
+        self.start_pending(Instant::now());
+    }
+
+    /// Opens the pending sessions for which there is all they wait for, or whose time is up.
+    pub(super) fn start_pending(&mut self, now: Instant) {
+        let mut index = 0;
+        while let Some(pending) = self.pending.get(index) {
+            let over = pending.deadline <= now;
+            if self.has_all(pending.wish) || over {
+                let pending = self.pending.remove(index);
+                self.start_or_refuse(pending);
+            } else {
+                index += 1;
+            }
+        }
+    }
+
+    fn has_all(&self, wish: Wish) -> bool {
+        let receives = self.attachments.values().any(|a| !a.receive.is_empty());
+        let ready = !self.tracks.is_empty() && self.tracks.iter().all(super::track::Track::is_ready);
+        match wish {
+            Wish::Publish => receives,
+            Wish::View => ready,
+            Wish::Any => ready || (receives && self.tracks.is_empty()),
+        }
+    }
+
+    fn start_or_refuse(&mut self, pending: Pending) {
+        let sends = pending.wish != Wish::Publish && self.tracks.iter().any(|t| t.is_ready());
+        let receives =
+            pending.wish != Wish::View && self.attachments.values().any(|a| !a.receive.is_empty());
+        if !sends && !receives {
+            let (code, text) = match pending.wish {
+                Wish::Publish => (
+                    EndCode::NotAcceptable,
+                    "nothing here receives: the pipeline has no rtcsrc on this endpoint",
+                ),
+                _ if self.tracks.is_empty() => (
+                    EndCode::NotFound,
+                    "nothing is sent here: the pipeline has no rtcsink input on this endpoint",
+                ),
+                _ => (
+                    EndCode::Busy,
+                    "no input has begun yet: is the pipeline playing, does its source give data?",
+                ),
+            };
+            self.refuse(&pending.session, &pending.peer, code, text);
+            return;
+        }
+        self.open(pending, sends, receives);
+    }
+
+    fn open(&mut self, pending: Pending, sends: bool, receives: bool) {
+        let settings = &self.setup.sessions;
+        let receive_codecs = if receives {
+            self.receive_codecs()
+        } else {
+            Vec::new()
+        };
+        let mut options = SessionOptions::new(self.setup.certificate.clone());
+        options.receive_codecs.clone_from(&receive_codecs);
+        options.dtls_version = settings.dtls_version;
+        options.polite = pending.role == Role::Offer;
+        options.retransmission = settings.retransmission;
+        options.start_bitrate = settings.start_bitrate;
+        options.min_bitrate = settings.min_bitrate;
+        options.max_bitrate = settings.max_bitrate;
+        options.congestion_control = settings.congestion_control;
+        options.max_latency_ms = settings.max_latency_ms;
+        let id = self.setup.handle.open(options);
+        let transceivers = self.transceivers(&pending, sends, &receive_codecs);
+        let tracks: HashSet<_> = transceivers.iter().filter_map(|init| init.track).collect();
+        let peer = Peer {
+            id,
+            session: pending.session.clone(),
+            peer: pending.peer,
+            wish: pending.wish,
+            may_offer: pending.role == Role::Offer,
+            tracks,
+            sending: Vec::new(),
+            receiving: HashMap::new(),
+            estimate: self.setup.sessions.start_bitrate,
+            farewell_said: false,
+        };
+        gst::info!(CAT, "session {} starts as {id}", peer.session);
+        self.peers.insert(id, peer);
+        self.names.insert(pending.session, id);
+        for init in transceivers {
+            self.setup.handle.command(id, Command::AddTransceiver(init));
+        }
+        if pending.role == Role::Offer {
+            self.setup.handle.command(id, Command::Negotiate);
+        }
+        for signalled in pending.early {
+            self.pass_on(id, signalled);
+        }
+    }
+
+    /// The transceivers a session begins with. An answerer that only receives has none: they come with
+    /// the offer.
+    fn transceivers(
+        &self,
+        pending: &Pending,
+        sends: bool,
+        receive_codecs: &[Codec],
+    ) -> Vec<TransceiverInit> {
+        let receives = |kind| receive_codecs.iter().any(|codec| codec.kind() == kind);
+        let mut list: Vec<_> = self
+            .tracks
+            .iter()
+            .filter(|track| sends && track.is_ready())
+            .map(|track| track.transceiver(receives(track.kind)))
+            .collect();
+        if pending.role == Role::Offer {
+            for kind in [MediaKind::Audio, MediaKind::Video] {
+                if receives(kind) && !list.iter().any(|init| init.kind == kind) {
+                    list.push(receiver(kind, receive_codecs));
+                }
+            }
+        }
+        list
+    }
+
+    fn receive_codecs(&self) -> Vec<Codec> {
+        let mut codecs = Vec::new();
+        for codec in self.attachments.values().flat_map(|a| &a.receive) {
+            if !codecs.contains(codec) {
+                codecs.push(*codec);
+            }
+        }
+        codecs
+    }
+
+    fn refuse(&self, session: &str, peer: &str, code: EndCode, text: &str) {
+        self.setup.signaller.end_session(session, code.as_str(), text);
+        self.report_fault(&SessionFault {
+            session: session.into(),
+            peer: peer.into(),
+            code: code.as_str(),
+            text: text.into(),
+        });
+    }
+
+    pub(super) fn on_session_event(&mut self, id: SessionId, event: Event) {
+        let Some(peer) = self.peers.get_mut(&id) else {
+            return;
+        };
+        match event {
+            Event::LocalDescription { kind, sdp } => {
+                self.setup
+                    .signaller
+                    .send_description(&peer.session, kind.as_str(), &sdp);
+            }
+            Event::LocalCandidate {
+                candidate,
+                mid,
+                index,
+            } => self.setup.signaller.send_candidate(
+                &peer.session,
+                candidate.as_deref(),
+                Some(mid.as_str()),
+                i32::from(index),
+            ),
+            Event::NegotiationNeeded if peer.may_offer => {
+                self.setup.handle.command(id, Command::Negotiate);
+            }
+            Event::Media(states) => self.on_media(id, &states),
+            Event::Rtp(MediaEvent::KeyframeWanted { track, codec, .. }) => {
+                if self.keyframes.want((track, codec), Instant::now()) {
+                    self.to_owner(track, |attachment| attachment.keyframe_wanted(track, codec));
+                }
+            }
+            Event::Rtp(MediaEvent::Estimate { bits_per_second }) => {
+                peer.estimate = bits_per_second;
+                self.retarget(id);
+            }
+            Event::Rtp(MediaEvent::Ended { mid }) => {
+                gst::debug!(CAT, "{}: m-line {mid} said goodbye", peer.session);
+            }
+            Event::Refused(error) => self.on_refused(id, &error),
+            Event::Closed(error) => self.on_closed(id, error),
+            Event::Connection(state) => {
+                gst::info!(CAT, "session {}: {}", peer.session, state.as_str());
+            }
+            other => gst::debug!(CAT, "session {}: {other:?}", peer.session),
+        }
+    }
+
+    /// The m-lines after a negotiation: encoders first, so that they warm up while ICE still runs.
+    fn on_media(&mut self, id: SessionId, states: &[MediaState]) {
+        let takes: Vec<_> = states.iter().filter_map(|s| s.sending.clone()).collect();
+        let takes: Vec<_> = takes
+            .into_iter()
+            .filter(|(track, _)| self.tracks.iter().any(|known| known.id == *track))
+            .collect();
+        if let Some(peer) = self.peers.get_mut(&id) {
+            peer.sending = takes.iter().map(|(t, params)| (*t, params.codec)).collect();
+        }
+        let changes = self.takers.set(id, &takes);
+        self.apply(changes);
+        self.retarget(id);
+        self.update_receivers(id, states);
+        let nothing = self
+            .peers
+            .get(&id)
+            .is_some_and(|peer| peer.sending.is_empty() && peer.receiving.is_empty());
+        if nothing {
+            self.end(id, EndCode::NotAcceptable, NO_COMMON_CODEC);
+        }
+    }
+
+    fn update_receivers(&mut self, id: SessionId, states: &[MediaState]) {
+        let Some(peer) = self.peers.get(&id) else {
+            return;
+        };
+        let gone: Vec<Mid> = peer
+            .receiving
+            .keys()
+            .filter(|mid| !states.iter().any(|s| s.mid == **mid && !s.receiving.is_empty()))
+            .cloned()
+            .collect();
+        let name = peer.peer.clone();
+        let new: Vec<IncomingMedia> = states
+            .iter()
+            .filter(|s| !s.receiving.is_empty() && !peer.receiving.contains_key(&s.mid))
+            .map(|s| IncomingMedia {
+                session: id,
+                peer: name.clone(),
+                mid: s.mid.clone(),
+                kind: s.kind,
+                codecs: s.receiving.clone(),
+                streams: s.streams.clone(),
+            })
+            .collect();
+        for mid in gone {
+            self.remove_receiver(id, &mid);
+        }
+        for media in new {
+            self.offer_media(&media);
+        }
+    }
+
+    /// The first element that takes an m-line has it.
+    fn offer_media(&mut self, media: &IncomingMedia) {
+        let taken = self
+            .attachments
+            .iter()
+            .filter(|(_, attached)| !attached.receive.is_empty())
+            .find_map(|(owner, attached)| Some((*owner, attached.attachment.media_added(media)?)));
+        let Some((owner, sink)) = taken else {
+            gst::info!(CAT, "nobody takes m-line {} of {}", media.mid, media.peer);
+            return;
+        };
+        let (id, mid) = (media.session, media.mid.clone());
+        self.setup.routes.insert(id, mid.clone(), sink);
+        if let Some(peer) = self.peers.get_mut(&id) {
+            peer.receiving.insert(mid.clone(), owner);
+        }
+        // What came before the route stood is lost.
+        if media.kind == MediaKind::Video {
+            self.setup.handle.command(id, Command::RequestKeyframe(mid));
+        }
+    }
+
+    fn remove_receiver(&mut self, id: SessionId, mid: &Mid) {
+        self.setup.routes.remove(id, mid);
+        let owner = self.peers.get_mut(&id).and_then(|peer| peer.receiving.remove(mid));
+        if let Some(attached) = owner.and_then(|owner| self.attachments.get(&owner)) {
+            attached.attachment.media_removed(id, mid);
+        }
+    }
+
+    /// Takes everything from an element that is being detached.
+    pub(super) fn drop_receiver(&mut self, owner: AttachmentId) {
+        let lines: Vec<(SessionId, Mid)> = self
+            .peers
+            .values()
+            .flat_map(|peer| peer.receiving.iter().map(move |entry| (peer.id, entry)))
+            .filter(|(_, (_, taker))| **taker == owner)
+            .map(|(id, (mid, _))| (id, mid.clone()))
+            .collect();
+        for (id, mid) in lines {
+            self.remove_receiver(id, &mid);
+        }
+    }
+
+    /// New targets for the encoders that feed a session.
+    fn retarget(&mut self, id: SessionId) {
+        let Some(peer) = self.peers.get(&id) else {
+            return;
+        };
+        for key in peer.sending.clone() {
+            let (track, codec): (TrackId, Codec) = key;
+            if codec.kind() == MediaKind::Audio {
+                continue;
+            }
+            let mut shares: Vec<u64> = self
+                .takers
+                .sessions(key)
+                .filter_map(|session| self.peers.get(&session))
+                .map(|peer| {
+                    let (audio, video) = peer.sent_kinds();
+                    rate::share(peer.estimate, audio, video)
+                })
+                .collect();
+            let Some(target) = rate::target(&mut shares) else {
+                continue;
+            };
+            let settings = &self.setup.sessions;
+            let target = target.clamp(settings.min_bitrate, settings.max_bitrate);
+            let old = self.targets.get(&key).copied().unwrap_or(0);
+            if rate::differs(old, target) {
+                self.targets.insert(key, target);
+                self.to_owner(track, |a| a.target_changed(track, codec, target));
+            }
+        }
+    }
+
+    fn on_refused(&mut self, id: SessionId, error: &SessionError) {
+        let Some(peer) = self.peers.get(&id) else {
+            return;
+        };
+        gst::warning!(CAT, "session {}: {error}", peer.session);
+        // Without a first negotiation there is no session to go on with.
+        if peer.sending.is_empty() && peer.receiving.is_empty() {
+            let code = match error {
+                SessionError::Candidate { .. } => return,
+                SessionError::Description { .. } => EndCode::BadRequest,
+                _ => EndCode::NotAcceptable,
+            };
+            self.end(id, code, &error.to_string());
+        }
+    }
+
+    /// Ends a session by our own decision.
+    fn end(&mut self, id: SessionId, code: EndCode, text: &str) {
+        let Some(peer) = self.peers.get_mut(&id) else {
+            return;
+        };
+        self.setup.handle.command(id, Command::Close);
+        if !std::mem::replace(&mut peer.farewell_said, true) {
+            let (session, peer) = (peer.session.clone(), peer.peer.clone());
+            self.refuse(&session, &peer, code, text);
+        }
+    }
+
+    fn on_closed(&mut self, id: SessionId, error: Option<SessionError>) {
+        let changes = self.takers.set(id, &[]);
+        self.apply(changes);
+        let mids: Vec<Mid> = match self.peers.get(&id) {
+            Some(peer) => peer.receiving.keys().cloned().collect(),
+            None => return,
+        };
+        for mid in mids {
+            self.remove_receiver(id, &mid);
+        }
+        let Some(peer) = self.peers.remove(&id) else {
+            return;
+        };
+        self.names.remove(&peer.session);
+        gst::info!(CAT, "session {} is over: {error:?}", peer.session);
+        let fault = error.filter(|error| !matches!(error, SessionError::PeerClosed));
+        if !peer.farewell_said {
+            let (code, text) = match &fault {
+                Some(error) => (EndCode::Error, error.to_string()),
+                None => (EndCode::Bye, String::new()),
+            };
+            let signaller = &self.setup.signaller;
+            signaller.end_session(&peer.session, code.as_str(), &text);
+        }
+        if let Some(error) = fault.filter(|_| !peer.farewell_said) {
+            self.report_fault(&SessionFault {
+                session: peer.session,
+                peer: peer.peer,
+                code: EndCode::Error.as_str(),
+                text: error.to_string(),
+            });
+        }
+        self.to_all(|attachment| attachment.session_ended(id));
+        // Those that remain may afford more, or less, without it.
+        for other in self.peers.keys().copied().collect::<Vec<_>>() {
+            self.retarget(other);
+        }
+    }
+}
+
+fn receiver(kind: MediaKind, codecs: &[Codec]) -> TransceiverInit {
+    let codecs = codecs.iter().filter(|codec| codec.kind() == kind);
+    TransceiverInit {
+        kind,
+        direction: Direction::RecvOnly,
+        track: None,
+        codecs: codecs
+            .map(|codec| CodecOffer {
+                codec: *codec,
+                fmtp: String::new(),
+            })
+            .collect(),
+        stream: String::new(),
+    }
+}
+
+/// How long a session waits for the inputs' caps: a camera or an RTSP source takes seconds to start.
+const INPUT_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Sessions that may wait for inputs at a time.
+const MAX_PENDING: usize = 256;
+
+const NO_COMMON_CODEC: &str = "the peer takes none of the codecs offered: name one it knows in \
+    video-caps or audio-caps, or give raw video instead of an encoded stream";
