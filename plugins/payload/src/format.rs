@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! The two traits of a payload format, and the table from codec to implementation.
 use crate::{Codec, EncodedFrame, FrameInfo, PayloadError, Payloads};
-use crate::{audio, vp8, vp9};
+use crate::{audio, h264, vp8, vp9};
 use bytes::Bytes;
 
 /// The largest frame that is packetised or put together, bytes. A 4K intra frame at 100 Mbit/s stays
@@ -56,8 +56,9 @@ pub fn packetizer(codec: Codec) -> Box<dyn Packetize> {
     match codec {
         Codec::Vp8 => Box::new(vp8::Packetizer::default()),
         Codec::Vp9 => Box::new(vp9::Packetizer::default()),
+        Codec::H264 => Box::new(h264::Packetizer::default()),
         Codec::Opus | Codec::Pcmu | Codec::Pcma => Box::new(audio::Packetizer),
-        Codec::H264 | Codec::Av1 => Box::new(Missing),
+        Codec::Av1 => Box::new(Missing),
     }
 }
 
@@ -66,8 +67,9 @@ pub fn depacketizer(codec: Codec) -> Box<dyn Depacketize> {
     match codec {
         Codec::Vp8 => Box::new(vp8::Depacketizer),
         Codec::Vp9 => Box::new(vp9::Depacketizer),
+        Codec::H264 => Box::new(h264::Depacketizer),
         Codec::Opus | Codec::Pcmu | Codec::Pcma => Box::new(audio::Depacketizer),
-        Codec::H264 | Codec::Av1 => Box::new(Missing),
+        Codec::Av1 => Box::new(Missing),
     }
 }
 

@@ -14,6 +14,7 @@ mod codec;
 mod error;
 mod format;
 mod frame;
+mod h264;
 mod id;
 mod split;
 mod vp8;
