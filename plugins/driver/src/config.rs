@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MPL-2.0
+//! What a driver and its sessions are made with.
+use rtc_payload::{Codec, SessionId};
+use rtc_session::{Certificate, DtlsVersion, SessionConfig};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+/// Which IP versions to use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum IpFamilies {
+    /// IPv4 and IPv6, whichever the machine has.
+    #[default]
+    Both,
+    /// IPv4 alone.
+    V4,
+    /// IPv6 alone.
+    V6,
+}
+
+impl IpFamilies {
+    /// Whether an address is of a family to use.
+    pub fn contains(self, ip: IpAddr) -> bool {
+        match self {
+            Self::Both => true,
+            Self::V4 => ip.is_ipv4(),
+            Self::V6 => ip.is_ipv6(),
+        }
+    }
+}
+
+/// What a driver is made with.
+#[derive(Clone, Debug)]
+pub struct DriverConfig {
+    /// The UDP port of all sessions; 0 for any free one. If it is taken, the next 15 are tried.
+    pub udp_port: u16,
+    /// IP versions to use.
+    pub ip_families: IpFamilies,
+    /// Names of the network interfaces whose addresses are offered; empty for all.
+    pub interfaces: Vec<String>,
+    /// Further addresses to offer: those of a NAT that forwards the port to this machine.
+    pub announced: Vec<IpAddr>,
+    /// Whether `.local` names of peers are looked up by multicast DNS (RFC 6762). If not, their
+    /// candidates are not used.
+    pub resolve_mdns: bool,
+    /// Blocks that may wait for the io thread, at least 1; 256 are more than a second of any stream.
+    pub media_lane: usize,
+}
+
+impl Default for DriverConfig {
+    fn default() -> Self {
+        Self {
+            udp_port: 0,
+            ip_families: IpFamilies::Both,
+            interfaces: Vec::new(),
+            announced: Vec::new(),
+            resolve_mdns: true,
+            media_lane: 256,
+        }
+    }
+}
+
+/// What a session is made with, beside what its driver knows (identifier, addresses, clock).
+#[derive(Clone, Debug)]
+pub struct SessionOptions {
+    /// The certificate for DTLS, shared by the sessions of an endpoint.
+    pub certificate: Arc<Certificate>,
+    /// Codecs that may be received, most wanted first.
+    pub receive_codecs: Vec<Codec>,
+    /// DTLS versions.
+    pub dtls_version: DtlsVersion,
+    /// The polite side of perfect negotiation (W3C webrtc-pc §10.7).
+    pub polite: bool,
+    /// Whether RTX is offered.
+    pub retransmission: bool,
+    /// Bit/s to start with.
+    pub start_bitrate: u64,
+    /// Never estimate below, bit/s.
+    pub min_bitrate: u64,
+    /// Never estimate above, bit/s.
+    pub max_bitrate: u64,
+    /// Whether the estimator and pacer are on.
+    pub congestion_control: bool,
+    /// The longest a receiver waits for a missing packet, milliseconds.
+    pub max_latency_ms: u32,
+}
+
+impl SessionOptions {
+    /// The usual ones: every codec, RTX, an estimator from 2 Mbit/s between 100 kbit/s and 20 Mbit/s.
+    pub fn new(certificate: Arc<Certificate>) -> Self {
+        Self {
+            certificate,
+            receive_codecs: Codec::all().collect(),
+            dtls_version: DtlsVersion::default(),
+            polite: true,
+            retransmission: true,
+            start_bitrate: 2_000_000,
+            min_bitrate: 100_000,
+            max_bitrate: 20_000_000,
+            congestion_control: true,
+            max_latency_ms: 500,
+        }
+    }
+
+    pub(crate) fn into_config(
+        self,
+        id: SessionId,
+        host_addresses: Vec<SocketAddr>,
+        cname: String,
+    ) -> SessionConfig {
+        SessionConfig {
+            id,
+            certificate: self.certificate,
+            host_addresses,
+            receive_codecs: self.receive_codecs,
+            dtls_version: self.dtls_version,
+            polite: self.polite,
+            retransmission: self.retransmission,
+            start_bitrate: self.start_bitrate,
+            min_bitrate: self.min_bitrate,
+            max_bitrate: self.max_bitrate,
+            congestion_control: self.congestion_control,
+            max_latency_ms: self.max_latency_ms,
+            cname,
+        }
+    }
+}

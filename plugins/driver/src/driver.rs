@@ -1,0 +1,461 @@
+// SPDX-License-Identifier: MPL-2.0
+//! The io thread: one loop that owns the sockets and every session.
+//!
+//! It reads the clock once a turn, never waits but for the poller, and does a bounded amount of each
+//! kind of work a turn, the control lane first, so that nothing starves the rest.
+use crate::counters::count;
+use crate::deadline::Deadlines;
+use crate::demux::Demux;
+use crate::inbox::{Control, Handle, Inbox, Lanes, local_addresses};
+use crate::ports::{Ports, WAKER};
+use crate::resolve::Resolver;
+use crate::slots::Slots;
+use crate::socket::Buffers;
+use crate::{DriverConfig, DriverError, Outlet};
+use mio::{Events, Poll, Waker};
+use rtc_payload::SessionId;
+use rtc_rtp::{MediaEvent, PacketBlock};
+use rtc_session::{Command, Datagram, Event, Output, Session, SessionConfig, SessionError};
+use std::any::Any;
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::mpsc::SyncSender;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Work of one kind in a turn. A batch from a socket may exceed it once.
+const DATAGRAMS_A_TURN: usize = 256;
+const CONTROLS_A_TURN: usize = 256;
+/// Frames times the sessions that send them.
+const SENDS_A_TURN: usize = 256;
+/// Outputs of one session before others get their turn.
+const OUTPUTS_A_TURN: usize = 4096;
+/// A session that names a deadline that has passed is called again after this, not at once.
+const SHORTEST_WAIT: Duration = Duration::from_millis(1);
+/// Sessions may take this long to say goodbye when the driver ends.
+const GOODBYE: Duration = Duration::from_millis(500);
+
+/// Starts io threads.
+#[derive(Debug)]
+pub struct Driver;
+
+impl Driver {
+    /// Opens the sockets and starts the io thread (`rtc-io`), which ends with the last handle.
+    pub fn start(config: DriverConfig, outlet: Box<dyn Outlet>) -> Result<Handle, DriverError> {
+        let poll = Poll::new().map_err(DriverError::Thread)?;
+        let registry = poll.registry().try_clone().map_err(DriverError::Thread)?;
+        let mut config = config;
+        let mut ports = Ports::bind(&config, registry)?;
+        config.ip_families = ports.families();
+        let local = local_addresses(&config).map_err(DriverError::Thread)?;
+        if local.is_empty() && config.announced.is_empty() {
+            return Err(DriverError::NoAddress(wanted(&config)));
+        }
+        let foreign = config.announced.iter().filter(|ip| !local.contains(ip));
+        ports.set_foreign(foreign.copied().collect());
+        let port = ports.port();
+        let waker = Waker::new(poll.registry(), WAKER).map_err(DriverError::Thread)?;
+        let (lanes, inbox) = Lanes::new(waker, config.media_lane);
+        let resolver = config.resolve_mdns.then(Resolver::default);
+        let spawn = |inbox, alive| {
+            thread::Builder::new()
+                .name("rtc-io".into())
+                .spawn(move || Io::new(poll, ports, inbox, resolver, outlet).run(alive))
+        };
+        lanes
+            .into_handle(inbox, config, port, spawn)
+            .map_err(DriverError::Thread)
+    }
+}
+
+fn wanted(config: &DriverConfig) -> String {
+    match config.interfaces.as_slice() {
+        [] => format!("none that is up has an address of {:?}", config.ip_families),
+        names => format!(
+            "none of {} is up with an address of {:?}",
+            names.join(", "),
+            config.ip_families
+        ),
+    }
+}
+
+struct Io {
+    poll: Poll,
+    ports: Ports,
+    inbox: Inbox,
+    outlet: Box<dyn Outlet>,
+    resolver: Option<Resolver>,
+    slots: Slots,
+    demux: Demux,
+    deadlines: Deadlines,
+    /// Blocks were left in the media lane.
+    more_media: bool,
+    /// Messages were left in the control lane.
+    more_control: bool,
+    /// Reused from turn to turn.
+    due: Vec<usize>,
+}
+
+impl Io {
+    fn new(
+        poll: Poll,
+        ports: Ports,
+        inbox: Inbox,
+        resolver: Option<Resolver>,
+        outlet: Box<dyn Outlet>,
+    ) -> Self {
+        Self {
+            poll,
+            ports,
+            inbox,
+            outlet,
+            resolver,
+            slots: Slots::default(),
+            demux: Demux::default(),
+            deadlines: Deadlines::default(),
+            more_media: false,
+            more_control: false,
+            due: Vec::new(),
+        }
+    }
+
+    /// Runs until the last handle is gone. `alive` is dropped with the thread's last act.
+    fn run(mut self, alive: SyncSender<()>) {
+        let mut events = Events::with_capacity(16);
+        let mut buffers = Buffers::new();
+        let mut now = Instant::now();
+        while !self.inbox.alarm.is_closed() {
+            now = self.turn(&mut events, &mut buffers, None);
+        }
+        self.close_all(now);
+        let deadline = now + GOODBYE;
+        while now < deadline && (self.slots.len() > 0 || self.ports.is_waiting()) {
+            now = self.turn(&mut events, &mut buffers, Some(deadline));
+        }
+        for slot in self.slots.all() {
+            self.end(slot, None);
+        }
+        drop(self);
+        drop(alive);
+    }
+
+    fn turn(
+        &mut self,
+        events: &mut Events,
+        buffers: &mut Buffers,
+        limit: Option<Instant>,
+    ) -> Instant {
+        let wait = self.wait(limit);
+        if let Err(error) = self.poll.poll(events, wait)
+            && error.kind() != std::io::ErrorKind::Interrupted
+        {
+            tracing::error!(%error, "poll");
+        }
+        let now = Instant::now();
+        for event in events.iter().filter(|event| event.token() != WAKER) {
+            self.ports
+                .ready(event.token(), event.is_readable(), event.is_writable(), now);
+        }
+        self.inbox.alarm.reset();
+        self.take_control(now);
+        self.take_answers(now);
+        self.take_timeouts(now);
+        self.take_datagrams(buffers, now);
+        self.take_media(now);
+        self.count();
+        now
+    }
+
+    /// How long the poller may sleep.
+    fn wait(&self, limit: Option<Instant>) -> Option<Duration> {
+        if self.more_control || self.more_media || self.ports.is_readable() {
+            return Some(Duration::ZERO);
+        }
+        let resolver = self.resolver.as_ref();
+        let earliest = [
+            self.deadlines.earliest(),
+            resolver.and_then(Resolver::wake_at),
+            limit,
+        ];
+        let earliest = earliest.into_iter().flatten().min()?;
+        Some(earliest.saturating_duration_since(Instant::now()))
+    }
+
+    fn take_control(&mut self, now: Instant) {
+        self.more_control = true;
+        for _ in 0..CONTROLS_A_TURN {
+            let Ok(control) = self.inbox.control.try_recv() else {
+                self.more_control = false;
+                return;
+            };
+            match control {
+                Control::Open(config) => self.open(*config, now),
+                Control::Command(id, command) => {
+                    self.with(id, now, |session| session.handle_command(command, now));
+                }
+                Control::Stats(id, reply) => self.with(id, now, |session| reply(session.stats())),
+                Control::Panic(id) => self.with(id, now, |_| panic!("asked for by a test")),
+            }
+        }
+    }
+
+    fn take_answers(&mut self, now: Instant) {
+        let Some(resolver) = &mut self.resolver else {
+            return;
+        };
+        for answer in resolver.poll(now) {
+            tracing::debug!(name = answer.name, addresses = ?answer.addresses, "mDNS");
+            self.with(answer.session, now, |session| {
+                session.handle_resolved(&answer.name, &answer.addresses, now);
+            });
+        }
+    }
+
+    fn take_timeouts(&mut self, now: Instant) {
+        let mut due = std::mem::take(&mut self.due);
+        due.extend(std::iter::from_fn(|| self.deadlines.pop_due(now)));
+        for slot in due.drain(..) {
+            self.call(slot, now, |session| session.handle_timeout(now));
+        }
+        self.due = due;
+    }
+
+    fn take_datagrams(&mut self, buffers: &mut Buffers, now: Instant) {
+        let mut taken = 0;
+        for index in 0..self.ports.len() {
+            while taken < DATAGRAMS_A_TURN {
+                let Some((trains, local)) = self.ports.receive(index, buffers) else {
+                    break;
+                };
+                taken += self.dispatch(buffers, trains, local, now);
+            }
+        }
+    }
+
+    /// Gives each datagram to its session, and drains a session when the next one is another's.
+    fn dispatch(
+        &mut self,
+        buffers: &Buffers,
+        trains: usize,
+        local: SocketAddr,
+        now: Instant,
+    ) -> usize {
+        let mut taken = 0;
+        let mut last: Option<usize> = None;
+        for datagram in buffers.datagrams(trains, local) {
+            taken += 1;
+            let Some(slot) = self.demux.route(&datagram) else {
+                count(&self.inbox.counters.datagrams_unrouted);
+                continue;
+            };
+            if let Some(other) = last.filter(|other| *other != slot) {
+                self.drain(other, now);
+            }
+            last = self.input(slot, datagram, now).then_some(slot);
+        }
+        if let Some(slot) = last {
+            self.drain(slot, now);
+        }
+        taken
+    }
+
+    /// Whether the session is still there and has to be drained.
+    fn input(&mut self, slot: usize, datagram: Datagram<'_>, now: Instant) -> bool {
+        let Some(entry) = self.slots.get(slot) else {
+            return false;
+        };
+        match guard(|| entry.session.handle_datagram(datagram, now)) {
+            // What answers a check opens the address, and the next datagram may come from there.
+            Ok(()) if crate::stun::is_stun(datagram.contents) => {
+                self.drain(slot, now);
+                false
+            }
+            Ok(()) => true,
+            Err(reason) => {
+                self.fail(slot, reason);
+                false
+            }
+        }
+    }
+
+    fn take_media(&mut self, now: Instant) {
+        let mut sends = 0;
+        self.more_media = true;
+        while sends < SENDS_A_TURN {
+            let Ok(block) = self.inbox.media.try_recv() else {
+                self.more_media = false;
+                break;
+            };
+            sends += 1 + self.send_block(&block, now);
+        }
+        for feed in self.inbox.gaps.take_new() {
+            if let Some((session, mid)) = self.slots.any_sender(feed) {
+                let (track, codec) = feed;
+                let wanted = MediaEvent::KeyframeWanted { mid, track, codec };
+                self.tell(session, Event::Rtp(wanted));
+            }
+        }
+    }
+
+    fn send_block(&mut self, block: &Arc<PacketBlock>, now: Instant) -> usize {
+        let mut slots = std::mem::take(&mut self.due);
+        slots.extend_from_slice(self.slots.senders((block.track, block.codec)));
+        let sends = slots.len();
+        for slot in slots.drain(..) {
+            self.call(slot, now, |session| session.send_block(block, now));
+        }
+        self.due = slots;
+        sends
+    }
+
+    fn open(&mut self, config: SessionConfig, now: Instant) {
+        let id = config.id;
+        match guard(|| Session::new(config, now)) {
+            Ok(session) => {
+                let slot = self.slots.insert(id, session);
+                self.demux.add(slot, id);
+                self.note_ufrag(slot);
+                self.drain(slot, now);
+            }
+            Err(reason) => {
+                count(&self.inbox.counters.panics);
+                self.tell(id, Event::Closed(Some(SessionError::Internal { reason })));
+            }
+        }
+    }
+
+    fn close_all(&mut self, now: Instant) {
+        for slot in self.slots.all() {
+            self.call(slot, now, |session| {
+                session.handle_command(Command::Close, now)
+            });
+        }
+    }
+
+    fn with(&mut self, id: SessionId, now: Instant, input: impl FnOnce(&mut Session)) {
+        if let Some(slot) = self.slots.find(id) {
+            self.call(slot, now, input);
+        }
+    }
+
+    /// One input into a session, and all outputs that follow from it.
+    fn call(&mut self, slot: usize, now: Instant, input: impl FnOnce(&mut Session)) {
+        let Some(entry) = self.slots.get(slot) else {
+            return;
+        };
+        match guard(|| input(&mut entry.session)) {
+            Ok(()) => self.drain(slot, now),
+            Err(reason) => self.fail(slot, reason),
+        }
+    }
+
+    fn drain(&mut self, slot: usize, now: Instant) {
+        for _ in 0..OUTPUTS_A_TURN {
+            let Some(entry) = self.slots.get(slot) else {
+                return;
+            };
+            match guard(|| entry.session.poll_output(now)) {
+                Ok(Output::Transmit(transmit)) => {
+                    self.demux.sent(slot, &transmit);
+                    if let Some(buffer) = self.ports.send(transmit, now) {
+                        entry.session.recycle(buffer);
+                    }
+                }
+                Ok(Output::Event(event)) => self.take_event(slot, event, now),
+                Ok(Output::Timeout(at)) => {
+                    self.deadlines.set(slot, at.max(now + SHORTEST_WAIT));
+                    return;
+                }
+                Err(reason) => return self.fail(slot, reason),
+            }
+        }
+        self.deadlines.set(slot, now + SHORTEST_WAIT);
+    }
+
+    fn take_event(&mut self, slot: usize, event: Event, now: Instant) {
+        let Some(entry) = self.slots.get(slot) else {
+            return;
+        };
+        let id = entry.id;
+        match event {
+            Event::Resolve { name } => return self.resolve(slot, id, &name, now),
+            Event::Closed(error) => return self.end(slot, error),
+            Event::Media(ref media) => self.slots.set_media(slot, media),
+            Event::LocalDescription { .. } => self.note_ufrag(slot),
+            _ => {}
+        }
+        if !self.tell(id, event) {
+            self.fail(slot, "the outlet panicked".into());
+        }
+    }
+
+    fn resolve(&mut self, slot: usize, id: SessionId, name: &str, now: Instant) {
+        let asked = self
+            .resolver
+            .as_mut()
+            .is_some_and(|resolver| resolver.ask(id, name, now));
+        if asked {
+            return;
+        }
+        tracing::debug!(name, "not looked up");
+        // Not by `call`: the one who called is draining this session.
+        if let Some(entry) = self.slots.get(slot)
+            && let Err(reason) = guard(|| entry.session.handle_resolved(name, &[], now))
+        {
+            self.fail(slot, reason);
+        }
+    }
+
+    fn note_ufrag(&mut self, slot: usize) {
+        if let Some(entry) = self.slots.get(slot) {
+            self.demux.set_ufrag(slot, entry.session.local_ufrag());
+        }
+    }
+
+    fn fail(&mut self, slot: usize, reason: String) {
+        count(&self.inbox.counters.panics);
+        tracing::error!(reason, "a session panicked");
+        self.end(slot, Some(SessionError::Internal { reason }));
+    }
+
+    /// Forgets a session, and tells that it is over.
+    fn end(&mut self, slot: usize, error: Option<SessionError>) {
+        let Some(entry) = self.slots.remove(slot) else {
+            return;
+        };
+        self.demux.remove(slot);
+        self.deadlines.clear(slot);
+        if let Some(resolver) = &mut self.resolver {
+            resolver.forget(entry.id);
+        }
+        let id = entry.id;
+        let _ = guard(|| drop(entry));
+        self.tell(id, Event::Closed(error));
+    }
+
+    fn tell(&mut self, session: SessionId, event: Event) -> bool {
+        guard(|| self.outlet.event(session, event)).is_ok()
+    }
+
+    fn count(&self) {
+        let counters = &self.inbox.counters;
+        let sockets = self.ports.counters();
+        counters.sessions.store(self.slots.len() as u64, Relaxed);
+        counters.trains_dropped.store(sockets.overflowed, Relaxed);
+        counters.sends_failed.store(sockets.failed, Relaxed);
+    }
+}
+
+/// Runs what may panic. The session it panicked in is never used again, so nothing half-changed is
+/// ever seen: that makes the assertion true.
+fn guard<R>(action: impl FnOnce() -> R) -> Result<R, String> {
+    catch_unwind(AssertUnwindSafe(action)).map_err(|payload| text(&*payload))
+}
+
+fn text(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().map(ToString::to_string);
+    let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
+    text.unwrap_or_else(|| "a panic without a text".into())
+}

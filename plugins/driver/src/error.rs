@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Why a driver could not start.
+use std::io;
+
+/// Why a driver could not start; once it runs, only sessions fail, each by its own event.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DriverError {
+    /// Every UDP port tried is in use: free one or choose another.
+    #[error(
+        "UDP ports {first} to {last} are all in use; free one, or choose another, or 0 for any free one"
+    )]
+    PortsTaken {
+        /// The port asked for.
+        first: u16,
+        /// The last one tried.
+        last: u16,
+        /// What the system said of the last.
+        source: io::Error,
+    },
+    /// No UDP socket could be opened at all.
+    #[error("no UDP socket could be opened on port {port} (0: any)")]
+    Socket {
+        /// The port tried.
+        port: u16,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The machine has no address that may be used.
+    #[error("no network interface fits: {0}")]
+    NoAddress(String),
+    /// The io thread or its poller could not be made.
+    #[error("the io thread could not be started")]
+    Thread(#[source] io::Error),
+}

@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: MPL-2.0
+//! The one door in: a handle with a control lane, never full, and a media lane, never waited for.
+use crate::counters::{Counters, count};
+use crate::interfaces::host_addresses;
+use crate::{DriverConfig, DriverCounters, SessionOptions};
+use mio::Waker;
+use rtc_payload::{Codec, SessionId, TrackId};
+use rtc_rtp::PacketBlock;
+use rtc_session::{Command, SessionConfig, SessionStats};
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, TrySendError, channel, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+use std::{fmt, io};
+
+/// How long dropping the last handle waits for the io thread: it gives its sessions half a second.
+const JOIN_DEADLINE: Duration = Duration::from_secs(2);
+
+/// What a driver is asked for; called on the io thread, must not block.
+pub(crate) type StatsReply = Box<dyn FnOnce(SessionStats) + Send>;
+
+/// What goes through the control lane, in the order asked.
+pub(crate) enum Control {
+    Open(Box<SessionConfig>),
+    Command(SessionId, Command),
+    Stats(SessionId, StatsReply),
+    Panic(SessionId),
+}
+
+/// A running driver, as all others see it. Clones are cheap and equal.
+///
+/// When the last one is dropped every session is closed (RTCP BYE, DTLS close_notify) and the io thread
+/// ends; the drop waits for it, two seconds at most.
+#[derive(Clone)]
+pub struct Handle(Arc<Shared>);
+
+impl Handle {
+    /// The UDP port of all sessions.
+    pub fn port(&self) -> u16 {
+        self.0.port
+    }
+
+    /// Opens a session with the machine's present addresses. Its events carry the identifier.
+    ///
+    /// Reads the list of network interfaces, so this may take a moment.
+    pub fn open(&self, options: SessionOptions) -> SessionId {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let id = SessionId(NEXT.fetch_add(1, Ordering::Relaxed));
+        // RFC 7022 §4.2: 96 random bits, new for each session, so that sessions cannot be linked.
+        let cname = format!("{:024x}", rand::random::<u128>() >> 32);
+        let config = options.into_config(id, self.0.addresses(), cname);
+        self.0.control(Control::Open(Box::new(config)));
+        id
+    }
+
+    /// Asks something of a session. Nothing happens if it is over.
+    pub fn command(&self, session: SessionId, command: Command) {
+        self.0.control(Control::Command(session, command));
+    }
+
+    /// Hands a frame to every session that negotiated its track and codec. Never waits: when the io
+    /// thread cannot keep up the block is dropped and counted, as is what depends on it up to the
+    /// next keyframe, and a keyframe is asked for through the outlet. `false`: it was dropped.
+    pub fn media(&self, block: Arc<PacketBlock>) -> bool {
+        let key = (block.track, block.codec);
+        let keyframe = block.info.keyframe;
+        if self.0.gaps.exist() && !keyframe && self.0.gaps.contain(key) {
+            count(&self.0.counters.blocks_dropped);
+            return false;
+        }
+        let discardable = block.info.discardable;
+        let taken = match self.0.media.try_send(block) {
+            Ok(()) => {
+                if keyframe && self.0.gaps.exist() {
+                    self.0.gaps.close(key);
+                }
+                true
+            }
+            Err(TrySendError::Full(_)) => {
+                count(&self.0.counters.blocks_dropped);
+                if !discardable {
+                    self.0.gaps.open(key);
+                }
+                false
+            }
+            Err(TrySendError::Disconnected(_)) => false,
+        };
+        self.0.alarm.ring();
+        taken
+    }
+
+    /// Asks for a snapshot of a session. `reply` is called on the io thread, so it must not block; if
+    /// the session is over it is dropped without a call.
+    pub fn stats(&self, session: SessionId, reply: impl FnOnce(SessionStats) + Send + 'static) {
+        self.0.control(Control::Stats(session, Box::new(reply)));
+    }
+
+    /// What the driver counted.
+    pub fn counters(&self) -> DriverCounters {
+        self.0.counters.snapshot()
+    }
+
+    /// Makes the session panic, so that a test can see that nothing else does.
+    #[doc(hidden)]
+    pub fn inject_panic(&self, session: SessionId) {
+        self.0.control(Control::Panic(session));
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle")
+            .field("port", &self.0.port)
+            .finish_non_exhaustive()
+    }
+}
+
+struct Shared {
+    control: Sender<Control>,
+    media: SyncSender<Arc<PacketBlock>>,
+    alarm: Arc<Alarm>,
+    gaps: Arc<Gaps>,
+    counters: Arc<Counters>,
+    config: DriverConfig,
+    port: u16,
+    thread: Option<JoinHandle<()>>,
+    /// Yields an error when the thread has ended.
+    ended: Mutex<Receiver<()>>,
+}
+
+impl Shared {
+    fn control(&self, control: Control) {
+        // An error means the thread has ended by a fault of its own, which it logged.
+        if self.control.send(control).is_ok() {
+            self.alarm.ring();
+        }
+    }
+
+    fn addresses(&self) -> Vec<SocketAddr> {
+        let mut ips = local_addresses(&self.config).unwrap_or_else(|error| {
+            tracing::warn!(%error, "cannot list the network interfaces");
+            Vec::new()
+        });
+        for ip in &self.config.announced {
+            if self.config.ip_families.contains(*ip) && !ips.contains(ip) {
+                ips.push(*ip);
+            }
+        }
+        ips.into_iter()
+            .map(|ip| SocketAddr::new(ip, self.port))
+            .collect()
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.alarm.close();
+        let Some(thread) = self.thread.take() else {
+            return;
+        };
+        if thread.thread().id() == thread::current().id() {
+            return;
+        }
+        let ended = self.ended.get_mut().unwrap_or_else(PoisonError::into_inner);
+        match ended.recv_timeout(JOIN_DEADLINE) {
+            Err(std::sync::mpsc::RecvTimeoutError::Timeout) => {
+                tracing::error!("the io thread does not end");
+            }
+            _ => drop(thread.join()),
+        }
+    }
+}
+
+/// The machine's addresses by the driver's configuration.
+pub(crate) fn local_addresses(config: &DriverConfig) -> io::Result<Vec<IpAddr>> {
+    host_addresses(&config.interfaces, config.ip_families)
+}
+
+/// The io thread's ends of the lanes.
+pub(crate) struct Inbox {
+    pub(crate) control: Receiver<Control>,
+    pub(crate) media: Receiver<Arc<PacketBlock>>,
+    pub(crate) alarm: Arc<Alarm>,
+    pub(crate) gaps: Arc<Gaps>,
+    pub(crate) counters: Arc<Counters>,
+}
+
+/// The lanes, before the thread that serves them exists.
+pub(crate) struct Lanes {
+    control: Sender<Control>,
+    media: SyncSender<Arc<PacketBlock>>,
+}
+
+impl Lanes {
+    pub(crate) fn new(waker: Waker, media_lane: usize) -> (Self, Inbox) {
+        let (control, control_end) = channel();
+        let (media, media_end) = sync_channel(media_lane.max(1));
+        let inbox = Inbox {
+            control: control_end,
+            media: media_end,
+            alarm: Arc::new(Alarm {
+                rung: AtomicBool::new(false),
+                closed: AtomicBool::new(false),
+                waker,
+            }),
+            gaps: Arc::default(),
+            counters: Arc::default(),
+        };
+        (Self { control, media }, inbox)
+    }
+
+    /// The handle of the thread that `spawn` makes of the inbox; `spawn` gets what to hold until the
+    /// thread ends.
+    pub(crate) fn into_handle(
+        self,
+        inbox: Inbox,
+        config: DriverConfig,
+        port: u16,
+        spawn: impl FnOnce(Inbox, SyncSender<()>) -> io::Result<JoinHandle<()>>,
+    ) -> io::Result<Handle> {
+        let (alive, ended) = sync_channel(0);
+        let (alarm, gaps) = (inbox.alarm.clone(), inbox.gaps.clone());
+        let counters = inbox.counters.clone();
+        let thread = spawn(inbox, alive)?;
+        Ok(Handle(Arc::new(Shared {
+            control: self.control,
+            media: self.media,
+            alarm,
+            gaps,
+            counters,
+            config,
+            port,
+            thread: Some(thread),
+            ended: Mutex::new(ended),
+        })))
+    }
+}
+
+/// Wakes the io thread, by one system call however many messages wait.
+pub(crate) struct Alarm {
+    rung: AtomicBool,
+    closed: AtomicBool,
+    waker: Waker,
+}
+
+impl Alarm {
+    fn ring(&self) {
+        if !self.rung.swap(true, Ordering::AcqRel)
+            && let Err(error) = self.waker.wake()
+        {
+            tracing::error!(%error, "cannot wake the io thread");
+        }
+    }
+
+    fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        self.ring();
+    }
+
+    /// To be called before the lanes are emptied: what comes later rings again.
+    pub(crate) fn reset(&self) {
+        self.rung.swap(false, Ordering::AcqRel);
+    }
+
+    /// The last handle is gone.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+}
+
+/// Tracks of which a block was dropped, so that what follows is of no use before a keyframe.
+#[derive(Debug, Default)]
+pub(crate) struct Gaps {
+    any: AtomicBool,
+    /// Whether the keyframe was asked for.
+    open: Mutex<HashMap<(TrackId, Codec), bool>>,
+}
+
+impl Gaps {
+    fn exist(&self) -> bool {
+        self.any.load(Ordering::Relaxed)
+    }
+
+    fn contain(&self, key: (TrackId, Codec)) -> bool {
+        self.lock().contains_key(&key)
+    }
+
+    fn open(&self, key: (TrackId, Codec)) {
+        self.lock().entry(key).or_insert(false);
+        self.any.store(true, Ordering::Relaxed);
+    }
+
+    fn close(&self, key: (TrackId, Codec)) {
+        let mut open = self.lock();
+        open.remove(&key);
+        self.any.store(!open.is_empty(), Ordering::Relaxed);
+    }
+
+    /// Those a keyframe is to be asked for, each once.
+    pub(crate) fn take_new(&self) -> Vec<(TrackId, Codec)> {
+        if !self.exist() {
+            return Vec::new();
+        }
+        let mut open = self.lock();
+        let new = open.iter_mut().filter(|(_, told)| !**told);
+        new.map(|(key, told)| {
+            *told = true;
+            *key
+        })
+        .collect()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(TrackId, Codec), bool>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
