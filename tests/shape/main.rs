@@ -12,7 +12,7 @@ const EDGES: [(&str, &[&str]); 9] = [
     ("plugins/rtp", &["rtc-payload"]),
     ("plugins/jsep", &["rtc-payload"]),
     ("plugins/session", &["rtc-payload", "rtc-rtp", "rtc-jsep"]),
-    ("plugins/driver", &["rtc-session"]),
+    ("plugins/driver", &["rtc-session", "rtc-rtp", "rtc-payload"]),
     (
         "plugins/elements",
         &[
