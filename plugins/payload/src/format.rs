@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! The two traits of a payload format, and the table from codec to implementation.
 use crate::{Codec, EncodedFrame, FrameInfo, PayloadError, Payloads};
-use crate::{audio, h264, vp8, vp9};
+use crate::{audio, av1, h264, vp8, vp9};
 use bytes::Bytes;
 
 /// The largest frame that is packetised or put together, bytes. A 4K intra frame at 100 Mbit/s stays
@@ -37,7 +37,7 @@ pub struct Depacketized {
 /// Puts frames together from RTP payloads. One per stream.
 pub trait Depacketize: Send {
     /// Whether `payload` may be the first of a frame. False is certain, true may be wrong where the
-    /// format has no such bit (H.264).
+    /// format has no such bit (H.264, AV1).
     fn starts_frame(&self, payload: &[u8]) -> bool;
 
     /// Whether `payload` is the first of a keyframe, as far as a single payload tells.
@@ -58,7 +58,7 @@ pub fn packetizer(codec: Codec) -> Box<dyn Packetize> {
         Codec::Vp9 => Box::new(vp9::Packetizer::default()),
         Codec::H264 => Box::new(h264::Packetizer::default()),
         Codec::Opus | Codec::Pcmu | Codec::Pcma => Box::new(audio::Packetizer),
-        Codec::Av1 => Box::new(Missing),
+        Codec::Av1 => Box::new(av1::Packetizer),
     }
 }
 
@@ -69,33 +69,6 @@ pub fn depacketizer(codec: Codec) -> Box<dyn Depacketize> {
         Codec::Vp9 => Box::new(vp9::Depacketizer),
         Codec::H264 => Box::new(h264::Depacketizer),
         Codec::Opus | Codec::Pcmu | Codec::Pcma => Box::new(audio::Depacketizer),
-        Codec::Av1 => Box::new(Missing),
-    }
-}
-
-struct Missing;
-
-impl Packetize for Missing {
-    fn packetize(
-        &mut self,
-        _frame: &EncodedFrame,
-        _max_payload: usize,
-        _out: &mut Payloads,
-    ) -> Result<(), PayloadError> {
-        Err(PayloadError::Unsupported("payload format"))
-    }
-}
-
-impl Depacketize for Missing {
-    fn starts_frame(&self, _payload: &[u8]) -> bool {
-        false
-    }
-
-    fn is_keyframe_start(&self, _payload: &[u8]) -> bool {
-        false
-    }
-
-    fn depacketize(&mut self, _payloads: &[&[u8]]) -> Result<Depacketized, PayloadError> {
-        Err(PayloadError::Unsupported("payload format"))
+        Codec::Av1 => Box::new(av1::Depacketizer),
     }
 }

@@ -30,8 +30,9 @@ pub struct FrameInfo {
 pub struct EncodedFrame {
     /// Its codec.
     pub codec: Codec,
-    /// Its bytes: H.264 in Annex B, AV1 as a temporal unit of OBUs with sizes (low-overhead format),
-    /// the rest as the codec defines a frame.
+    /// Its bytes: H.264 in Annex B, AV1 as a temporal unit of OBUs with sizes (low-overhead format;
+    /// a temporal delimiter in front is dropped by the packetiser and put there by the depacketiser), the
+    /// rest as the codec defines a frame.
     pub data: Bytes,
     /// RTP timestamp in units of the codec's clock rate.
     pub rtp_time: u32,

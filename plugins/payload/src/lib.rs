@@ -9,6 +9,7 @@
 #![warn(missing_docs)]
 
 mod audio;
+mod av1;
 mod bits;
 mod codec;
 mod error;
