@@ -177,3 +177,7 @@ impl Depacketize for Depacketizer {
         })
     }
 }
+
+#[cfg(test)]
+#[path = "vp8_test.rs"]
+mod vp8_test;
