@@ -4,9 +4,30 @@
 #![warn(missing_docs)]
 
 mod block;
+mod clock;
+mod error;
+mod estimate;
 mod event;
+mod extension;
+mod header;
+mod history;
+mod keys;
+mod media;
+mod packetize;
 mod params;
+mod replay;
+mod send;
+mod srtp;
+mod stats;
+mod train;
 
 pub use block::PacketBlock;
+pub use clock::WallClock;
+pub use error::RtpError;
 pub use event::{MediaEvent, ReceivedFrame};
+pub use keys::SrtpProfile;
+pub use media::{Media, MediaConfig};
+pub use packetize::Packetizer;
 pub use params::{CodecParams, ExtensionIds, RecvParams, SendParams};
+pub use stats::{MediaStats, RecvStats, SendStats};
+pub use train::Train;

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Packets sent under transport-wide numbers, until feedback tells of them.
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// Packets in flight that are remembered at most: a second of 65 Mbit/s.
+const MAX_SENT: usize = 8192;
+/// Feedback later than this says nothing of the path as it is.
+const MAX_AGE: Duration = Duration::from_secs(3);
+/// IPv4 and UDP headers, which the path carries too, bytes.
+pub(crate) const WIRE_OVERHEAD: usize = 28;
+
+/// A packet sent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sent {
+    /// Transport-wide number, extended.
+    pub(crate) number: u64,
+    pub(crate) at: Instant,
+    /// Bytes on the wire.
+    pub(crate) size: usize,
+    told: bool,
+}
+
+/// Gives transport-wide numbers and remembers what they were given to.
+#[derive(Debug, Default)]
+pub(crate) struct SentLog {
+    next: u64,
+    sent: VecDeque<Sent>,
+    /// Bytes given a number since the log was made.
+    pub(crate) total: u64,
+}
+
+impl SentLog {
+    /// The next transport-wide number, for a packet of `len` bytes.
+    pub(crate) fn number(&mut self, len: usize, now: Instant) -> u16 {
+        let number = self.next;
+        self.next += 1;
+        let size = len + WIRE_OVERHEAD;
+        self.total += size as u64;
+        while self
+            .sent
+            .front()
+            .is_some_and(|sent| sent.told || now.saturating_duration_since(sent.at) > MAX_AGE)
+        {
+            self.sent.pop_front();
+        }
+        if self.sent.len() >= MAX_SENT {
+            self.sent.pop_front();
+        }
+        self.sent.push_back(Sent {
+            number,
+            at: now,
+            size,
+            told: false,
+        });
+        number as u16
+    }
+
+    /// The packet that bears a number, once, for feedback that says it arrived.
+    pub(crate) fn take(&mut self, number: u64) -> Option<Sent> {
+        let first = self.sent.front()?.number;
+        let at = usize::try_from(number.checked_sub(first)?).ok()?;
+        let sent = self.sent.get_mut(at)?;
+        if sent.told {
+            return None;
+        }
+        sent.told = true;
+        Some(*sent)
+    }
+
+    /// The packet that bears a number if nothing was told of it yet.
+    pub(crate) fn peek(&self, number: u64) -> Option<Sent> {
+        let first = self.sent.front()?.number;
+        let at = usize::try_from(number.checked_sub(first)?).ok()?;
+        self.sent.get(at).copied().filter(|sent| !sent.told)
+    }
+
+    /// The extended number a 16-bit one most likely stands for: the newest not above what was sent.
+    pub(crate) fn extend(&self, number: u16) -> Option<u64> {
+        let last = self.next.checked_sub(1)?;
+        last.checked_sub(u64::from((last as u16).wrapping_sub(number)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_told_once_and_found_over_a_wrap() {
+        let now = Instant::now();
+        let mut log = SentLog {
+            next: 0xfffe,
+            ..SentLog::default()
+        };
+        for _ in 0..4 {
+            log.number(100, now);
+        }
+        assert_eq!(log.extend(0xffff), Some(0xffff));
+        assert_eq!(log.extend(1), Some(0x1_0001));
+        assert!(log.peek(0x1_0001).is_some());
+        assert!(log.take(0x1_0001).is_some() && log.take(0x1_0001).is_none());
+        assert!(log.peek(0x1_0001).is_none() && log.take(0x1_0002).is_none());
+    }
+
+    #[test]
+    fn the_log_is_bounded_without_feedback() {
+        let now = Instant::now();
+        let mut log = SentLog::default();
+        for _ in 0..MAX_SENT * 2 {
+            log.number(100, now);
+        }
+        assert_eq!(log.sent.len(), MAX_SENT);
+    }
+}

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Counters of a session's streams, as the statistics of standards ask for them.
+use rtc_payload::{Codec, Mid, Rid, Ssrc};
+use std::time::Duration;
+
+/// Counters of one sending stream.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SendStats {
+    /// Its m-line.
+    pub mid: Mid,
+    /// Its SSRC.
+    pub ssrc: Ssrc,
+    /// The codec sent.
+    pub codec: Codec,
+    /// RTP packets sent, repeats not counted.
+    pub packets: u64,
+    /// Payload bytes sent, repeats not counted.
+    pub bytes: u64,
+    /// Frames sent whole.
+    pub frames: u64,
+    /// Keyframes among them.
+    pub keyframes: u64,
+    /// Frames not sent: while waiting for a keyframe, or because the path was too slow.
+    pub dropped_frames: u64,
+    /// Packets repeated.
+    pub retransmitted_packets: u64,
+    /// Payload bytes repeated.
+    pub retransmitted_bytes: u64,
+    /// Packets the peer asked for again.
+    pub nacks: u64,
+    /// Picture loss indications received.
+    pub plis: u64,
+    /// Full intra requests received.
+    pub firs: u64,
+    /// Packets lost by the peer's newest report.
+    pub remote_lost: i64,
+    /// Part lost by the peer's newest report, 0-1.
+    pub remote_fraction_lost: f64,
+    /// Interarrival jitter by the peer's newest report.
+    pub remote_jitter: Option<Duration>,
+}
+
+/// Counters of one receiving stream.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RecvStats {
+    /// Its m-line.
+    pub mid: Mid,
+    /// Its simulcast encoding, if any.
+    pub rid: Option<Rid>,
+    /// Its SSRC.
+    pub ssrc: Ssrc,
+    /// The codec of the newest packet.
+    pub codec: Codec,
+    /// RTP packets received, repeats counted.
+    pub packets: u64,
+    /// Payload bytes received, repeats counted.
+    pub bytes: u64,
+    /// Packets expected less received (RFC 3550 §6.4.1); repeats may make it negative.
+    pub lost: i64,
+    /// Interarrival jitter (RFC 3550 §6.4.1).
+    pub jitter: Duration,
+    /// Frames given out.
+    pub frames: u64,
+    /// Keyframes among them.
+    pub keyframes: u64,
+    /// Frames given up: incomplete, undecodable, or without their keyframe.
+    pub dropped_frames: u64,
+    /// Packets that came as RTX.
+    pub retransmitted_packets: u64,
+    /// Packets asked for again.
+    pub nacks: u64,
+    /// Picture loss indications sent.
+    pub plis: u64,
+    /// Full intra requests sent.
+    pub firs: u64,
+}
+
+/// Counters of all streams of a session.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MediaStats {
+    /// Sending streams.
+    pub send: Vec<SendStats>,
+    /// Receiving streams.
+    pub recv: Vec<RecvStats>,
+    /// Round-trip time by the newest report.
+    pub rtt: Option<Duration>,
+    /// What the path to the peer is thought to carry, bit/s; 0 while not estimated.
+    pub estimate: u64,
+    /// Packets refused: not authentic, replayed, malformed or unroutable.
+    pub refused: u64,
+}
