@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: MPL-2.0
+//! The table of running sessions: where each one's messages go. Bounded by `max-sessions`.
+use crate::wire::{Kind, ToPeer};
+use rtc_signaller::{EndCode, new_session_id};
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use tokio::sync::{mpsc, oneshot};
+
+/// Messages that may wait for one socket; a peer that reads so slowly is given up.
+pub(crate) const SOCKET_QUEUE: usize = 256;
+
+/// Why a session ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct End {
+    pub(crate) code: EndCode,
+    pub(crate) text: String,
+}
+
+/// The answer to an offer that came by HTTP.
+pub(crate) type Answer = Result<String, End>;
+
+/// What is known of a session made by WHIP or WHEP.
+#[derive(Clone, Debug)]
+pub(crate) struct Resource {
+    /// The ICE generation, as an entity tag with its quotes (RFC 9725 §4.3.1).
+    pub(crate) etag: String,
+    /// The ICE user name fragment of the offer.
+    pub(crate) ufrag: Option<String>,
+}
+
+/// What became of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Delivery {
+    /// It is on its way, or is not needed.
+    Done,
+    /// Signalling by HTTP has no way for it; the session lives on as it was negotiated.
+    NoWay,
+    /// No such session.
+    Unknown,
+    /// The peer can't be reached any more; the session was taken out of the table.
+    Lost,
+}
+
+#[derive(Debug)]
+enum Route {
+    Socket(mpsc::Sender<ToPeer>),
+    Http {
+        answer: Option<oneshot::Sender<Answer>>,
+        resource: Resource,
+    },
+}
+
+#[derive(Debug)]
+pub(crate) struct Sessions {
+    table: Mutex<HashMap<String, Route>>,
+    limit: usize,
+}
+
+impl Sessions {
+    pub(crate) fn new(limit: usize) -> Self {
+        Self {
+            table: Mutex::default(),
+            limit,
+        }
+    }
+
+    /// A new session whose messages go to a socket; `None` if there are too many.
+    pub(crate) fn open_socket(&self, sender: mpsc::Sender<ToPeer>) -> Option<String> {
+        self.insert(Route::Socket(sender))
+    }
+
+    /// A new session whose answer goes to a request; `None` if there are too many.
+    pub(crate) fn open_http(
+        &self,
+        resource: Resource,
+    ) -> Option<(String, oneshot::Receiver<Answer>)> {
+        let (sender, receiver) = oneshot::channel();
+        let id = self.insert(Route::Http {
+            answer: Some(sender),
+            resource,
+        })?;
+        Some((id, receiver))
+    }
+
+    pub(crate) fn resource(&self, id: &str) -> Option<Resource> {
+        match self.lock().get(id)? {
+            Route::Http { resource, .. } => Some(resource.clone()),
+            Route::Socket(_) => None,
+        }
+    }
+
+    /// Takes a session out; whether it was in.
+    pub(crate) fn close(&self, id: &str) -> bool {
+        self.lock().remove(id).is_some()
+    }
+
+    pub(crate) fn description(&self, id: &str, kind: Kind, sdp: &str) -> Delivery {
+        let mut table = self.lock();
+        match table.get_mut(id) {
+            None => Delivery::Unknown,
+            Some(Route::Http { answer, .. }) => match answer.take_if(|_| kind == Kind::Answer) {
+                Some(answer) => answer
+                    .send(Ok(sdp.to_owned()))
+                    .map_or(Delivery::Lost, |()| Delivery::Done),
+                // HTTP carries one offer and one answer.
+                None => Delivery::NoWay,
+            },
+            Some(Route::Socket(_)) => {
+                let message = ToPeer::Description {
+                    kind,
+                    sdp: sdp.to_owned(),
+                };
+                send(&mut table, id, message)
+            }
+        }
+    }
+
+    pub(crate) fn candidate(&self, id: &str, message: ToPeer) -> Delivery {
+        let mut table = self.lock();
+        match table.get(id) {
+            None => Delivery::Unknown,
+            // Our answers carry every candidate of ours (RFC 9725 §4.3.2: servers do not trickle).
+            Some(Route::Http { .. }) => Delivery::Done,
+            Some(Route::Socket(_)) => send(&mut table, id, message),
+        }
+    }
+
+    /// Ends a session from our side.
+    pub(crate) fn end(&self, id: &str, end: End) {
+        if let Some(route) = self.lock().remove(id) {
+            say_goodbye(route, end);
+        }
+    }
+
+    /// Ends every session from our side.
+    pub(crate) fn end_all(&self, end: &End) {
+        for (_, route) in self.lock().drain() {
+            say_goodbye(route, end.clone());
+        }
+    }
+
+    fn insert(&self, route: Route) -> Option<String> {
+        let mut table = self.lock();
+        if table.len() >= self.limit {
+            return None;
+        }
+        let id = new_session_id();
+        table.insert(id.clone(), route);
+        Some(id)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Route>> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Sends to a socket; one that is closed or full costs the session.
+fn send(table: &mut HashMap<String, Route>, id: &str, message: ToPeer) -> Delivery {
+    let Some(Route::Socket(sender)) = table.get(id) else {
+        return Delivery::Unknown;
+    };
+    match sender.try_send(message) {
+        Ok(()) => Delivery::Done,
+        Err(_) => {
+            table.remove(id);
+            Delivery::Lost
+        }
+    }
+}
+
+fn say_goodbye(route: Route, End { code, text }: End) {
+    // A peer that is gone needs no goodbye.
+    match route {
+        Route::Socket(sender) => {
+            let code = code.as_str().to_owned();
+            let _gone = sender.try_send(ToPeer::Bye { code, text });
+        }
+        Route::Http {
+            answer: Some(answer),
+            ..
+        } => {
+            let _gone = answer.send(Err(End { code, text }));
+        }
+        Route::Http { answer: None, .. } => {}
+    }
+}
