@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! What a driver and its sessions are made with.
 use rtc_payload::{Codec, SessionId};
+use rtc_rtp::WallClock;
 use rtc_session::{Certificate, DtlsVersion, SessionConfig};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -82,6 +83,10 @@ pub struct SessionOptions {
     pub congestion_control: bool,
     /// The longest a receiver waits for a missing packet, milliseconds.
     pub max_latency_ms: u32,
+    /// Gives the session a UDP port of its own, closed with it. Wanted where one driver has several
+    /// sessions with one remote address (a client with many sessions at one server), for nothing
+    /// else tells their datagrams apart.
+    pub own_port: bool,
 }
 
 impl SessionOptions {
@@ -98,6 +103,7 @@ impl SessionOptions {
             max_bitrate: 20_000_000,
             congestion_control: true,
             max_latency_ms: 500,
+            own_port: false,
         }
     }
 
@@ -106,6 +112,7 @@ impl SessionOptions {
         id: SessionId,
         host_addresses: Vec<SocketAddr>,
         cname: String,
+        wall: WallClock,
     ) -> SessionConfig {
         SessionConfig {
             id,
@@ -121,6 +128,7 @@ impl SessionOptions {
             congestion_control: self.congestion_control,
             max_latency_ms: self.max_latency_ms,
             cname,
+            wall,
         }
     }
 }

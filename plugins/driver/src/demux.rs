@@ -5,7 +5,7 @@
 //! All else (DTLS, SRTP) names nobody: it is taken only from addresses from which a session was
 //! reached by STUN before, so a stranger's bytes get no further than the first hash table.
 //!
-//! A remote address belongs to one session. When two were reached from the same one the newer keeps it:
+//! A remote address belongs to one session on each local port. When two were reached from the same one the newer keeps it:
 //! a peer that was restarted on its old port must not wait until its former session has expired.
 use crate::stun::{Binding, Kind, Transaction, is_stun};
 use rtc_payload::SessionId;
@@ -23,19 +23,23 @@ const MAX_CHECKS: usize = 8192;
 
 #[derive(Debug, Default)]
 pub(crate) struct Demux {
-    addresses: HashMap<SocketAddr, usize>,
+    /// By remote address and local port.
+    addresses: HashMap<Path, usize>,
     ufrags: HashMap<Box<str>, usize>,
     checks: HashMap<Transaction, Check>,
     check_order: VecDeque<Transaction>,
     sessions: Vec<Option<Known>>,
 }
 
+/// A remote address, and the local port it is reached from.
+type Path = (SocketAddr, u16);
+
 /// A STUN request of ours that waits for its response.
 #[derive(Clone, Copy, Debug)]
 struct Check {
     slot: usize,
     session: SessionId,
-    destination: SocketAddr,
+    path: Path,
 }
 
 /// What is known of the session in a slot.
@@ -44,7 +48,7 @@ struct Known {
     id: SessionId,
     ufrags: VecDeque<Box<str>>,
     /// The one used last stands last.
-    addresses: VecDeque<SocketAddr>,
+    addresses: VecDeque<Path>,
 }
 
 impl Demux {
@@ -97,7 +101,8 @@ impl Demux {
 
     /// The slot a datagram is for.
     pub(crate) fn route(&mut self, datagram: &Datagram<'_>) -> Option<usize> {
-        let owner = self.addresses.get(&datagram.source).copied();
+        let path = (datagram.source, datagram.destination.port());
+        let owner = self.addresses.get(&path).copied();
         if !is_stun(datagram.contents) {
             return owner;
         }
@@ -108,8 +113,8 @@ impl Demux {
             Kind::Success | Kind::Error => {
                 let check = self.checks.remove(&binding.transaction)?;
                 let slot = self.is_live(&check).then_some(check.slot)?;
-                if binding.kind == Kind::Success && check.destination == datagram.source {
-                    self.claim(slot, datagram.source);
+                if binding.kind == Kind::Success && check.path == path {
+                    self.claim(slot, path);
                 }
                 slot
             }
@@ -128,22 +133,23 @@ impl Demux {
         let Some(binding) = Binding::parse(&transmit.contents) else {
             return;
         };
+        let path = (transmit.destination, transmit.source.port());
         match binding.kind {
-            Kind::Request => self.note_check(slot, binding.transaction, transmit.destination),
+            Kind::Request => self.note_check(slot, binding.transaction, path),
             // Answered, so the request bore the session's password (RFC 8445 §7.3).
-            Kind::Success => self.claim(slot, transmit.destination),
+            Kind::Success => self.claim(slot, path),
             Kind::Indication | Kind::Error => {}
         }
     }
 
-    fn note_check(&mut self, slot: usize, transaction: Transaction, destination: SocketAddr) {
+    fn note_check(&mut self, slot: usize, transaction: Transaction, path: Path) {
         let Some(session) = self.id(slot) else {
             return;
         };
         let check = Check {
             slot,
             session,
-            destination,
+            path,
         };
         if self.checks.insert(transaction, check).is_some() {
             return;
@@ -156,21 +162,21 @@ impl Demux {
         }
     }
 
-    fn claim(&mut self, slot: usize, address: SocketAddr) {
-        match self.addresses.get(&address) {
+    fn claim(&mut self, slot: usize, path: Path) {
+        match self.addresses.get(&path) {
             Some(owner) if *owner != slot && !self.is_newer(slot, *owner) => return,
-            Some(owner) if *owner != slot => self.give_up(*owner, address),
+            Some(owner) if *owner != slot => self.give_up(*owner, path),
             _ => {}
         }
         let Some(known) = self.sessions.get_mut(slot).and_then(Option::as_mut) else {
             return;
         };
-        if known.addresses.back() == Some(&address) {
+        if known.addresses.back() == Some(&path) {
             return;
         }
-        known.addresses.retain(|other| *other != address);
-        known.addresses.push_back(address);
-        self.addresses.insert(address, slot);
+        known.addresses.retain(|other| *other != path);
+        known.addresses.push_back(path);
+        self.addresses.insert(path, slot);
         if known.addresses.len() > MAX_ADDRESSES
             && let Some(oldest) = known.addresses.pop_front()
         {
@@ -178,10 +184,10 @@ impl Demux {
         }
     }
 
-    fn give_up(&mut self, slot: usize, address: SocketAddr) {
+    fn give_up(&mut self, slot: usize, path: Path) {
         if let Some(known) = self.sessions.get_mut(slot).and_then(Option::as_mut) {
-            tracing::warn!(session = %known.id, %address, "a newer session took over the address");
-            known.addresses.retain(|other| *other != address);
+            tracing::warn!(session = %known.id, address = %path.0, "a newer session took over the address");
+            known.addresses.retain(|other| *other != path);
         }
     }
 

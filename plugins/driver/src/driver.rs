@@ -6,8 +6,8 @@
 use crate::counters::count;
 use crate::deadline::Deadlines;
 use crate::demux::Demux;
-use crate::inbox::{Control, Handle, Inbox, Lanes, local_addresses};
-use crate::ports::{Ports, WAKER};
+use crate::inbox::{Control, Handle, Inbox, JoinGuard, Lanes, local_addresses};
+use crate::ports::{Family, Ports, WAKER};
 use crate::resolve::Resolver;
 use crate::slots::Slots;
 use crate::socket::Buffers;
@@ -42,8 +42,12 @@ const GOODBYE: Duration = Duration::from_millis(500);
 pub struct Driver;
 
 impl Driver {
-    /// Opens the sockets and starts the io thread (`rtc-io`), which ends with the last handle.
-    pub fn start(config: DriverConfig, outlet: Box<dyn Outlet>) -> Result<Handle, DriverError> {
+    /// Opens the sockets and starts the io thread (`rtc-io`), which ends with the guard or the last
+    /// handle, whichever goes first.
+    pub fn start(
+        config: DriverConfig,
+        outlet: Box<dyn Outlet>,
+    ) -> Result<(Handle, JoinGuard), DriverError> {
         let poll = Poll::new().map_err(DriverError::Thread)?;
         let registry = poll.registry().try_clone().map_err(DriverError::Thread)?;
         let mut config = config;
@@ -65,7 +69,7 @@ impl Driver {
                 .spawn(move || Io::new(poll, ports, inbox, resolver, outlet).run(alive))
         };
         lanes
-            .into_handle(inbox, config, port, spawn)
+            .into_thread(inbox, config, port, spawn)
             .map_err(DriverError::Thread)
     }
 }
@@ -191,7 +195,7 @@ impl Io {
                 return;
             };
             match control {
-                Control::Open(config) => self.open(*config, now),
+                Control::Open(config, family) => self.open(*config, family, now),
                 Control::Command(id, command) => {
                     self.with(id, now, |session| session.handle_command(command, now));
                 }
@@ -224,13 +228,11 @@ impl Io {
 
     fn take_datagrams(&mut self, buffers: &mut Buffers, now: Instant) {
         let mut taken = 0;
-        for index in 0..self.ports.len() {
-            while taken < DATAGRAMS_A_TURN {
-                let Some((trains, local)) = self.ports.receive(index, buffers) else {
-                    break;
-                };
-                taken += self.dispatch(buffers, trains, local, now);
-            }
+        while taken < DATAGRAMS_A_TURN {
+            let Some((trains, local)) = self.ports.receive(buffers) else {
+                return;
+            };
+            taken += self.dispatch(buffers, trains, local, now);
         }
     }
 
@@ -310,11 +312,14 @@ impl Io {
         sends
     }
 
-    fn open(&mut self, config: SessionConfig, now: Instant) {
+    fn open(&mut self, config: SessionConfig, family: Family, now: Instant) {
         let id = config.id;
+        let own_port = config.host_addresses.first().map(SocketAddr::port);
+        let own_port = own_port.filter(|_| !family.is_empty());
         match guard(|| Session::new(config, now)) {
             Ok(session) => {
-                let slot = self.slots.insert(id, session);
+                let slot = self.slots.insert(id, session, own_port);
+                self.ports.add(family);
                 self.demux.add(slot, id);
                 self.note_ufrag(slot);
                 self.drain(slot, now);
@@ -429,6 +434,9 @@ impl Io {
         self.deadlines.clear(slot);
         if let Some(resolver) = &mut self.resolver {
             resolver.forget(entry.id);
+        }
+        if let Some(port) = entry.own_port {
+            self.ports.close(port);
         }
         let id = entry.id;
         let _ = guard(|| drop(entry));

@@ -2,21 +2,24 @@
 //! The one door in: a handle with a control lane, never full, and a media lane, never waited for.
 use crate::counters::{Counters, count};
 use crate::interfaces::host_addresses;
+use crate::ports::{Family, bind_any};
 use crate::{DriverConfig, DriverCounters, SessionOptions};
 use mio::Waker;
 use rtc_payload::{Codec, SessionId, TrackId};
-use rtc_rtp::PacketBlock;
+use rtc_rtp::{PacketBlock, WallClock};
 use rtc_session::{Command, SessionConfig, SessionStats};
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, Sender, SyncSender, TrySendError, channel, sync_channel};
+use std::sync::mpsc::{
+    Receiver, RecvTimeoutError, Sender, SyncSender, TrySendError, channel, sync_channel,
+};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use std::{fmt, io};
 
-/// How long dropping the last handle waits for the io thread: it gives its sessions half a second.
+/// How long dropping the guard waits for the io thread: it gives its sessions half a second.
 const JOIN_DEADLINE: Duration = Duration::from_secs(2);
 
 /// What a driver is asked for; called on the io thread, must not block.
@@ -24,7 +27,8 @@ pub(crate) type StatsReply = Box<dyn FnOnce(SessionStats) + Send>;
 
 /// What goes through the control lane, in the order asked.
 pub(crate) enum Control {
-    Open(Box<SessionConfig>),
+    /// A session, and the sockets of its own port if it has one.
+    Open(Box<SessionConfig>, Family),
     Command(SessionId, Command),
     Stats(SessionId, StatsReply),
     Panic(SessionId),
@@ -32,8 +36,8 @@ pub(crate) enum Control {
 
 /// A running driver, as all others see it. Clones are cheap and equal.
 ///
-/// When the last one is dropped every session is closed (RTCP BYE, DTLS close_notify) and the io thread
-/// ends; the drop waits for it, two seconds at most.
+/// When the last one or the [`JoinGuard`] is dropped every session is closed (RTCP BYE, DTLS
+/// close_notify) and the io thread ends.
 #[derive(Clone)]
 pub struct Handle(Arc<Shared>);
 
@@ -51,8 +55,12 @@ impl Handle {
         let id = SessionId(NEXT.fetch_add(1, Ordering::Relaxed));
         // RFC 7022 §4.2: 96 random bits, new for each session, so that sessions cannot be linked.
         let cname = format!("{:024x}", rand::random::<u128>() >> 32);
-        let config = options.into_config(id, self.0.addresses(), cname);
-        self.0.control(Control::Open(Box::new(config)));
+        let (port, family) = match options.own_port {
+            true => self.0.own_port(),
+            false => (self.0.port, Family::new()),
+        };
+        let config = options.into_config(id, self.0.addresses(port), cname, self.0.wall);
+        self.0.control(Control::Open(Box::new(config), family));
         id
     }
 
@@ -126,9 +134,8 @@ struct Shared {
     counters: Arc<Counters>,
     config: DriverConfig,
     port: u16,
-    thread: Option<JoinHandle<()>>,
-    /// Yields an error when the thread has ended.
-    ended: Mutex<Receiver<()>>,
+    /// One reading for all sessions, so that their reports agree with each other.
+    wall: WallClock,
 }
 
 impl Shared {
@@ -139,7 +146,22 @@ impl Shared {
         }
     }
 
-    fn addresses(&self) -> Vec<SocketAddr> {
+    /// A port for one session; the one of all if no other can be had.
+    fn own_port(&self) -> (u16, Family) {
+        let port = |family: &Family| family.first()?.local_addr().ok();
+        match bind_any(self.config.ip_families) {
+            Ok(family) => match port(&family) {
+                Some(address) => (address.port(), family),
+                None => (self.port, Family::new()),
+            },
+            Err(error) => {
+                tracing::warn!(%error, "no port for a session of its own");
+                (self.port, Family::new())
+            }
+        }
+    }
+
+    fn addresses(&self, port: u16) -> Vec<SocketAddr> {
         let mut ips = local_addresses(&self.config).unwrap_or_else(|error| {
             tracing::warn!(%error, "cannot list the network interfaces");
             Vec::new()
@@ -150,12 +172,28 @@ impl Shared {
             }
         }
         ips.into_iter()
-            .map(|ip| SocketAddr::new(ip, self.port))
+            .map(|ip| SocketAddr::new(ip, port))
             .collect()
     }
 }
 
 impl Drop for Shared {
+    fn drop(&mut self) {
+        self.alarm.close();
+    }
+}
+
+/// Ends the driver when dropped, handles or no handles, and waits for its thread: two seconds at most,
+/// and not at all on that very thread.
+#[must_use = "dropping it ends the driver"]
+pub struct JoinGuard {
+    alarm: Arc<Alarm>,
+    thread: Option<JoinHandle<()>>,
+    /// Yields an error when the thread has ended.
+    ended: Mutex<Receiver<()>>,
+}
+
+impl Drop for JoinGuard {
     fn drop(&mut self) {
         self.alarm.close();
         let Some(thread) = self.thread.take() else {
@@ -166,11 +204,31 @@ impl Drop for Shared {
         }
         let ended = self.ended.get_mut().unwrap_or_else(PoisonError::into_inner);
         match ended.recv_timeout(JOIN_DEADLINE) {
-            Err(std::sync::mpsc::RecvTimeoutError::Timeout) => {
-                tracing::error!("the io thread does not end");
-            }
+            Err(RecvTimeoutError::Timeout) => tracing::error!("the io thread does not end"),
             _ => drop(thread.join()),
         }
+    }
+}
+
+impl fmt::Debug for JoinGuard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JoinGuard")
+    }
+}
+
+/// What the wall clock says now (RFC 3550 §4: NTP time counts from 1900).
+fn wall_clock() -> WallClock {
+    const UNIX_EPOCH_NTP: u64 = 2_208_988_800;
+    let at = Instant::now();
+    // A machine whose clock stands before 1970 has no right time to tell.
+    let unix = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    let fraction = (u64::from(unix.subsec_nanos()) << 32) / 1_000_000_000;
+    let seconds = unix.as_secs().wrapping_add(UNIX_EPOCH_NTP);
+    WallClock {
+        at,
+        ntp: seconds.wrapping_shl(32) | fraction,
     }
 }
 
@@ -212,20 +270,24 @@ impl Lanes {
         (Self { control, media }, inbox)
     }
 
-    /// The handle of the thread that `spawn` makes of the inbox; `spawn` gets what to hold until the
+    /// Handle and guard of the thread that `spawn` makes of the inbox; `spawn` gets what to hold until the
     /// thread ends.
-    pub(crate) fn into_handle(
+    pub(crate) fn into_thread(
         self,
         inbox: Inbox,
         config: DriverConfig,
         port: u16,
         spawn: impl FnOnce(Inbox, SyncSender<()>) -> io::Result<JoinHandle<()>>,
-    ) -> io::Result<Handle> {
+    ) -> io::Result<(Handle, JoinGuard)> {
         let (alive, ended) = sync_channel(0);
         let (alarm, gaps) = (inbox.alarm.clone(), inbox.gaps.clone());
         let counters = inbox.counters.clone();
-        let thread = spawn(inbox, alive)?;
-        Ok(Handle(Arc::new(Shared {
+        let guard = JoinGuard {
+            thread: Some(spawn(inbox, alive)?),
+            ended: Mutex::new(ended),
+            alarm: alarm.clone(),
+        };
+        let handle = Handle(Arc::new(Shared {
             control: self.control,
             media: self.media,
             alarm,
@@ -233,9 +295,9 @@ impl Lanes {
             counters,
             config,
             port,
-            thread: Some(thread),
-            ended: Mutex::new(ended),
-        })))
+            wall: wall_clock(),
+        }));
+        Ok((handle, guard))
     }
 }
 

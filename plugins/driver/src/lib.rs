@@ -33,5 +33,5 @@ pub use config::{DriverConfig, IpFamilies, SessionOptions};
 pub use counters::DriverCounters;
 pub use driver::Driver;
 pub use error::DriverError;
-pub use inbox::Handle;
+pub use inbox::{Handle, JoinGuard};
 pub use outlet::Outlet;

@@ -11,6 +11,8 @@ pub(crate) type Feed = (TrackId, Codec);
 pub(crate) struct Entry {
     pub(crate) id: SessionId,
     pub(crate) session: Session,
+    /// The UDP port it has for itself.
+    pub(crate) own_port: Option<u16>,
     feeds: Vec<(Feed, Mid)>,
 }
 
@@ -24,10 +26,16 @@ pub(crate) struct Slots {
 }
 
 impl Slots {
-    pub(crate) fn insert(&mut self, id: SessionId, session: Session) -> usize {
+    pub(crate) fn insert(
+        &mut self,
+        id: SessionId,
+        session: Session,
+        own_port: Option<u16>,
+    ) -> usize {
         let entry = Some(Entry {
             id,
             session,
+            own_port,
             feeds: Vec::new(),
         });
         let slot = match self.free.pop() {

@@ -7,7 +7,7 @@ use rtc_session::{Datagram, Transmit};
 use socket2::{Domain, Protocol, Socket as RawSocket, Type};
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSliceMut};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket as StdSocket};
 use std::time::{Duration, Instant};
 
 /// A GRO train is at most one maximal UDP datagram.
@@ -75,8 +75,8 @@ pub(crate) struct Socket {
     state: UdpSocketState,
     local: SocketAddr,
     token: Token,
-    /// The kernel offers segmentation offload.
-    can_offload: bool,
+    /// Segments the kernel takes in one send; 1 without segmentation offload.
+    segments: usize,
     /// Offload failed and is tried again from then.
     offload_from: Option<Instant>,
     queue: VecDeque<Waiting>,
@@ -101,29 +101,15 @@ struct Train<'a> {
 }
 
 impl Socket {
-    /// Binds the wildcard address of a family. The IPv6 one takes IPv6 only, so that the same port can
-    /// be had for both and addresses never come mapped.
-    pub(crate) fn bind(v6: bool, port: u16, registry: &Registry, token: Token) -> io::Result<Self> {
-        let (domain, ip) = match v6 {
-            true => (Domain::IPV6, IpAddr::from(Ipv6Addr::UNSPECIFIED)),
-            false => (Domain::IPV4, IpAddr::from(Ipv4Addr::UNSPECIFIED)),
-        };
-        let raw = RawSocket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
-        if v6 {
-            raw.set_only_v6(true)?;
-        }
-        raw.set_nonblocking(true)?;
-        raw.bind(&SocketAddr::new(ip, port).into())?;
-        // The kernel's limits may be lower: what it gives is what there is.
-        let _ = raw.set_recv_buffer_size(KERNEL_BUFFER);
-        let _ = raw.set_send_buffer_size(KERNEL_BUFFER);
-        let mut io = UdpSocket::from_std(raw.into());
+    /// Takes a socket that [`bind`] made into the poller.
+    pub(crate) fn new(socket: StdSocket, registry: &Registry, token: Token) -> io::Result<Self> {
+        let mut io = UdpSocket::from_std(socket);
         let state = UdpSocketState::new((&io).into())?;
         let local = io.local_addr()?;
         registry.register(&mut io, token, Interest::READABLE)?;
         Ok(Self {
             io,
-            can_offload: state.max_gso_segments() > 1,
+            segments: state.max_gso_segments().min(MAX_SEGMENTS),
             state,
             local,
             token,
@@ -247,6 +233,13 @@ impl Socket {
         None
     }
 
+    /// To be called before it is dropped.
+    pub(crate) fn unwatch(&mut self, registry: &Registry) {
+        if let Err(error) = registry.deregister(&mut self.io) {
+            tracing::debug!(%error, "deregister");
+        }
+    }
+
     fn watch(&mut self, interest: Interest, registry: &Registry) {
         if let Err(error) = registry.reregister(&mut self.io, self.token, interest) {
             tracing::warn!(%error, "cannot watch the socket");
@@ -264,7 +257,7 @@ impl Socket {
         while done < total {
             let segments = match self.state.max_gso_segments() {
                 0 | 1 => 1,
-                most => most.min(MAX_SEGMENTS).min((MAX_TRAIN / size).max(1)),
+                _ => self.segments.min(MAX_TRAIN / size).max(1),
             };
             let end = (done + segments * size).min(total);
             let part = Train {
@@ -329,7 +322,7 @@ impl Socket {
     fn refused(&mut self, train: &Train<'_>, error: &io::Error) {
         self.counters.failed += 1;
         tracing::debug!(%error, destination = %train.destination, source = ?train.source, "send");
-        if self.can_offload && self.offload_from.is_none() && self.state.max_gso_segments() <= 1 {
+        if self.segments > 1 && self.offload_from.is_none() && self.state.max_gso_segments() <= 1 {
             self.renew_offload();
         }
     }
@@ -341,6 +334,25 @@ impl Socket {
             Err(error) => tracing::debug!(%error, "socket options"),
         }
     }
+}
+
+/// Binds the wildcard address of a family. The IPv6 one takes IPv6 only, so that the same port can be
+/// had for both and addresses never come mapped.
+pub(crate) fn bind(v6: bool, port: u16) -> io::Result<StdSocket> {
+    let (domain, ip) = match v6 {
+        true => (Domain::IPV6, IpAddr::from(Ipv6Addr::UNSPECIFIED)),
+        false => (Domain::IPV4, IpAddr::from(Ipv4Addr::UNSPECIFIED)),
+    };
+    let raw = RawSocket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
+    if v6 {
+        raw.set_only_v6(true)?;
+    }
+    raw.set_nonblocking(true)?;
+    raw.bind(&SocketAddr::new(ip, port).into())?;
+    // The kernel's limits may be lower: what it gives is what there is.
+    let _ = raw.set_recv_buffer_size(KERNEL_BUFFER);
+    let _ = raw.set_send_buffer_size(KERNEL_BUFFER);
+    Ok(raw.into())
 }
 
 /// What the kernel would refuse with EINVAL, or what nobody can have asked for in earnest: candidates
@@ -358,3 +370,7 @@ fn plain(mut address: SocketAddr) -> SocketAddr {
     }
     address
 }
+
+#[cfg(test)]
+#[path = "socket_test.rs"]
+mod tests;
