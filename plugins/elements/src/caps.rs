@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Caps to codec and back: one row per codec.
-use gst::prelude::*;
 use rtc_payload::{Codec, MediaKind};
 use rtc_session::CodecOffer;
 use std::str::FromStr;

@@ -1,5 +1,42 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Being written.
+//! GStreamer elements `rtcsink` and `rtcsrc`: WebRTC from a pipeline and into one.
+//!
+//! ```text
+//! rtcsink, rtcsrc ─► endpoint ─► rtc-driver ─► rtc-session      frames, and text of descriptions
+//!                       └──────► rtc-signaller                  text alone; the signallers stand apart
+//! ```
+//! An endpoint never names an element: elements attach to it by [`endpoint::Attachment`]. This file
+//! alone names signallers.
+use gst::glib;
 
+mod caps;
 pub mod clock;
+mod decode;
+mod encode;
+mod endpoint;
+mod fault;
+mod feed;
+mod report;
+mod rtcsink;
+mod rtcsrc;
+mod tap;
 pub mod transform;
+
+fn plugin_init(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
+    rtc_signaller_serve::register();
+    rtc_signaller_loopback::register();
+    rtcsink::register(plugin)?;
+    rtcsrc::register(plugin)
+}
+
+gst::plugin_define!(
+    rtc,
+    env!("CARGO_PKG_DESCRIPTION"),
+    plugin_init,
+    concat!(env!("CARGO_PKG_VERSION"), "-", env!("COMMIT_ID")),
+    "MPL",
+    env!("CARGO_PKG_NAME"),
+    env!("CARGO_PKG_NAME"),
+    env!("CARGO_PKG_REPOSITORY"),
+    env!("BUILD_REL_DATE")
+);

@@ -79,16 +79,16 @@ impl Default for SessionSettings {
 }
 
 /// Names an attachment to its endpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct AttachmentId(u32);
 
 /// See the module.
 pub(crate) struct Endpoint {
     inbox: Inbox,
-    handle: Handle,
     control: Option<JoinHandle<()>>,
-    /// Joins the io thread when dropped; after `control`, which still sends goodbyes.
-    driver: Option<JoinGuard>,
+    handle: Handle,
+    /// Joins the io thread when dropped; after `control`, which still says goodbye.
+    driver: JoinGuard,
 }
 
 impl Endpoint {
@@ -126,9 +126,9 @@ impl Endpoint {
         })?;
         Ok(Self {
             inbox,
-            handle,
             control: Some(control),
-            driver: Some(driver),
+            handle,
+            driver,
         })
     }
 
@@ -218,8 +218,6 @@ impl Drop for Endpoint {
         {
             let _ = control.join();
         }
-        // Joins the io thread, which sends what the sessions' close left to send.
-        drop(self.driver.take());
     }
 }
 

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: MPL-2.0
+//! What `rtcsink` does between NULL and NULL: its endpoint, its inputs.
+use super::attached::Attached;
+use super::imp::RtcSink;
+use super::settings::Settings;
+use super::stream::Stream;
+use crate::endpoint::{AttachmentId, Endpoint};
+use crate::fault::{self, Fault};
+use crate::report;
+use gst::glib;
+use gst::prelude::*;
+use gst::subclass::prelude::*;
+use rtc_payload::{Codec, MediaKind, TrackId};
+use rtc_signaller::Signaller;
+use std::sync::{Arc, MutexGuard, PoisonError};
+
+/// While the element is at least READY.
+#[derive(Clone)]
+pub(super) struct Running {
+    endpoint: Arc<Endpoint>,
+    attachment: AttachmentId,
+    codecs: Vec<Codec>,
+    start_bitrate: u64,
+}
+
+impl RtcSink {
+    /// NULL -> READY; the error is posted by the caller.
+    pub(super) fn start(&self) -> Result<(), Fault> {
+        let settings = self.settings().clone();
+        let codecs = settings.codecs().map_err(fault::settings)?;
+        let options = settings.endpoint_options().map_err(fault::settings)?;
+        let endpoint = Endpoint::acquire(options).map_err(|error| fault::endpoint(&error))?;
+        let attached = Arc::new(Attached(self.obj().downgrade()));
+        let running = Running {
+            attachment: endpoint.attach(attached, Vec::new()),
+            endpoint,
+            codecs,
+            start_bitrate: settings.start_bitrate.into(),
+        };
+        *self.running() = Some(running.clone());
+        for stream in self.streams().values().cloned().collect::<Vec<_>>() {
+            self.start_stream(&running, &stream);
+        }
+        Ok(())
+    }
+
+    /// READY -> NULL.
+    pub(super) fn stop(&self) {
+        let Some(running) = self.running().take() else {
+            return;
+        };
+        running.endpoint.detach(running.attachment);
+        for stream in self.streams().values().cloned().collect::<Vec<_>>() {
+            stream.stop();
+        }
+    }
+
+    fn start_stream(&self, running: &Running, stream: &Arc<Stream>) {
+        stream.start(
+            &running.endpoint,
+            running.attachment,
+            &self.obj().name(),
+            running.start_bitrate,
+            running.codecs.clone(),
+        );
+    }
+
+    /// A new input for a request pad.
+    pub(super) fn add_stream(
+        &self,
+        template: &gst::PadTemplate,
+        name: Option<&str>,
+    ) -> Result<Arc<Stream>, glib::BoolError> {
+        let kind = if template.name_template().starts_with("video") {
+            MediaKind::Video
+        } else {
+            MediaKind::Audio
+        };
+        let name = match name {
+            Some(name) if name != template.name_template() => name.to_owned(),
+            _ => self.free_name(kind),
+        };
+        let stream = Stream::new(&self.obj(), template, &name, kind)?;
+        self.streams().insert(name, stream.clone());
+        let running = self.running().clone();
+        if let Some(running) = running {
+            self.start_stream(&running, &stream);
+        }
+        Ok(stream)
+    }
+
+    fn free_name(&self, kind: MediaKind) -> String {
+        let streams = self.streams();
+        (0..)
+            .map(|number: u32| format!("{}_{number}", kind.as_str()))
+            .find(|name| !streams.contains_key(name))
+            .expect("there are more numbers than pads")
+    }
+
+    pub(super) fn remove_stream(&self, pad: &gst::Pad) {
+        let stream = self.streams().remove(pad.name().as_str());
+        if let Some(stream) = stream {
+            stream.stop();
+            stream.remove();
+        }
+    }
+
+    pub(super) fn stream_of(&self, track: TrackId) -> Option<Arc<Stream>> {
+        let streams: Vec<_> = self.streams().values().cloned().collect();
+        streams.into_iter().find(|stream| stream.track() == Some(track))
+    }
+
+    /// The signaller as a child to set properties of: made when first asked for, and then kept.
+    pub(super) fn child_signaller(&self) -> Option<Signaller> {
+        let settings = self.settings().clone();
+        let signaller = settings.make_signaller().ok()?;
+        self.settings().signaller = Some(signaller.clone());
+        Some(signaller)
+    }
+
+    pub(super) fn stats(&self) -> gst::Structure {
+        let running = self.running().clone();
+        report::sessions(running.map(|running| running.endpoint.stats()).unwrap_or_default())
+    }
+
+    pub(super) fn settings(&self) -> MutexGuard<'_, Settings> {
+        self.settings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn running(&self) -> MutexGuard<'_, Option<Running>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn streams(&self) -> MutexGuard<'_, std::collections::BTreeMap<String, Arc<Stream>>> {
+        self.streams.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
