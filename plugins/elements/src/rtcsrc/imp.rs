@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: MPL-2.0
+//! The GObject, Element, Bin, ChildProxy and URIHandler traits of `rtcsrc`.
+use super::running::Running;
+use super::settings::{self, Settings};
+use super::stream::{Parts, Stream, template_name};
+use crate::endpoint::{Endpoint, IncomingMedia};
+use crate::fault::{self, Fault};
+use crate::{caps, report};
+use gst::glib;
+use gst::prelude::*;
+use gst::subclass::prelude::*;
+use rtc_payload::{MediaKind, Mid, SessionId};
+use rtc_signaller::Signaller;
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+
+pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
+    gst::DebugCategory::new(
+        "rtcsrc",
+        gst::DebugColorFlags::empty(),
+        Some("Receives audio and video of WebRTC peers"),
+    )
+});
+
+#[derive(Default, glib::Properties)]
+#[properties(wrapper_type = super::RtcSrc)]
+pub struct RtcSrc {
+    #[property(name = "endpoint", get, set, type = String, member = endpoint, mutable_ready,
+        blurb = "Name of the endpoint: elements of one process with the same name share signalling, one UDP port and the sessions (text; empty, the default, for an endpoint of its own; may change in NULL)")]
+    #[property(name = "uri", get, set, type = String, member = uri, mutable_ready,
+        blurb = "Where signalling is: empty (the default) to serve a publish page and WHIP at web-address, loopback:NAME for the other end in this process (URI; may change in NULL)")]
+    #[property(name = "signaller", get, set, nullable, type = Option<Signaller>, member = signaller, mutable_ready,
+        blurb = "An object that implements GstRtcSignaller, used instead of uri (object; NULL, the default, to make one by uri; may change in NULL)")]
+    #[property(name = "web-address", get, set, type = String, member = web_address, mutable_ready,
+        default_value = Some(settings::DEFAULT_WEB_ADDRESS),
+        blurb = "Address and port of the pages, with an empty uri (ADDRESS:PORT, port 0 for any free one; this machine only by default, 0.0.0.0:8080 for the LAN; may change in NULL)")]
+    #[property(name = "auth-token", get, set, type = String, member = auth_token, mutable_ready,
+        blurb = "Bearer token a peer must show to be served (text; empty, the default, lets everybody in; may change in NULL)")]
+    #[property(name = "udp-port", get, set, type = u32, member = udp_port, mutable_ready, maximum = 65535,
+        default_value = settings::DEFAULT_UDP_PORT,
+        blurb = "UDP port of all sessions (0 for any free one; the next 15 are tried if it is taken; may change in NULL)")]
+    #[property(name = "latency", get, set, type = u32, member = latency, mutable_ready, maximum = 10_000,
+        blurb = "The least latency to report, and so to wait for late packets, in milliseconds (0, the default: adaptive, from 40 ms up to max-latency by the lateness measured; may change in NULL)")]
+    #[property(name = "max-latency", get, set, type = u32, member = max_latency, mutable_ready, maximum = 10_000,
+        default_value = settings::DEFAULT_MAX_LATENCY,
+        blurb = "The longest to wait for a missing packet, and the most latency to report, in milliseconds (the default lets a retransmission pass twice round the world; may change in NULL)")]
+    #[property(name = "do-retransmission", get, set, type = bool, member = do_retransmission, mutable_ready,
+        default_value = true,
+        blurb = "Ask peers to send lost packets again (NACK and RTX; on by default, off only for tests; may change in NULL)")]
+    #[property(name = "quiet", get, set, type = bool, member = quiet, mutable_ready,
+        blurb = "Do not print the publish page's address to standard error at start (off by default; may change in NULL)")]
+    settings: Mutex<Settings>,
+    /// The properties that `Settings` holds in another form.
+    #[property(name = "video-codecs", type = gst::Array, get = Self::video_codecs, set = Self::set_video_codecs,
+        element_spec = &codec_spec(),
+        mutable_ready,
+        blurb = "Names of the video codecs to receive, the most wanted first (VP8, H264, VP9, AV1; empty, the default, for all with a decoder installed, in this order; may change in NULL)")]
+    #[property(name = "audio-codecs", type = gst::Array, get = Self::audio_codecs, set = Self::set_audio_codecs,
+        element_spec = &codec_spec(),
+        mutable_ready,
+        blurb = "Names of the audio codecs to receive, the most wanted first (opus, PCMU, PCMA; empty, the default, for all with a decoder installed, in this order; may change in NULL)")]
+    state: Mutex<Option<Running>>,
+}
+
+#[glib::object_subclass]
+impl ObjectSubclass for RtcSrc {
+    const NAME: &'static str = "GstRtcSrc";
+    type Type = super::RtcSrc;
+    type ParentType = gst::Bin;
+    type Interfaces = (gst::ChildProxy, gst::URIHandler);
+}
+
+impl RtcSrc {
+    fn settings(&self) -> MutexGuard<'_, Settings> {
+        self.settings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn state(&self) -> MutexGuard<'_, Option<Running>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn video_codecs(&self) -> gst::Array {
+        gst::Array::new(&self.settings().video_codecs)
+    }
+
+    fn set_video_codecs(&self, names: gst::Array) {
+        self.settings().video_codecs = texts(&names);
+    }
+
+    fn audio_codecs(&self) -> gst::Array {
+        gst::Array::new(&self.settings().audio_codecs)
+    }
+
+    fn set_audio_codecs(&self, names: gst::Array) {
+        self.settings().audio_codecs = texts(&names);
+    }
+
+    fn stats(&self) -> gst::Structure {
+        let running = self.state().as_ref().map(|r| (r.endpoint(), r.dropped()));
+        let Some((endpoint, dropped)) = running else {
+            return report::sessions(Vec::new());
+        };
+        let mut report = report::sessions(endpoint.stats());
+        for (pad, frames) in dropped {
+            let pad_report = gst::Structure::builder("rtc-pad-stats")
+                .field("dropped-frames", frames)
+                .build();
+            report.set(pad.as_str(), pad_report);
+        }
+        report
+    }
+
+    fn start(&self) -> Result<(), Fault> {
+        let settings = self.settings().clone();
+        let codecs = settings.receive_codecs().map_err(fault::settings)?;
+        let options = settings.endpoint_options().map_err(fault::settings)?;
+        let endpoint = Endpoint::acquire(options).map_err(|error| fault::endpoint(&error))?;
+        let running = Running::start(&self.obj(), endpoint, codecs, settings.latency());
+        *self.state() = Some(running);
+        Ok(())
+    }
+
+    fn stop(&self) {
+        // From here on the control thread finds nothing to add to.
+        let Some(running) = self.state().take() else {
+            return;
+        };
+        for stream in running.stop() {
+            stream.remove(&self.obj());
+        }
+    }
+
+    pub(super) fn parts_for(&self, media: &IncomingMedia) -> Option<Parts> {
+        self.state().as_mut().map(|running| running.parts(media))
+    }
+
+    /// Keeps a stream until its end; gives it back if the element has stopped meanwhile.
+    pub(super) fn keep(&self, stream: Arc<Stream>) -> Result<(), Arc<Stream>> {
+        match self.state().as_mut() {
+            Some(running) => {
+                running.add(stream);
+                Ok(())
+            }
+            None => Err(stream),
+        }
+    }
+
+    pub(super) fn streams_of(&self, session: SessionId, mid: Option<&Mid>) -> Vec<Arc<Stream>> {
+        let state = self.state();
+        state.as_ref().map_or_else(Vec::new, |r| r.of(session, mid))
+    }
+
+    /// Takes a stream out of the element. Not on one of the stream's own threads.
+    pub(super) fn end_stream(&self, session: SessionId, mid: &Mid) {
+        let stream = self.state().as_mut().and_then(|r| r.take(session, mid));
+        if let Some(stream) = stream {
+            stream.remove(&self.obj());
+        }
+    }
+
+    pub(super) fn forget_session(&self, session: SessionId) {
+        if let Some(running) = self.state().as_mut() {
+            running.forget_session(session);
+        }
+    }
+}
+
+impl ObjectImpl for RtcSrc {
+    /// `stats` is added by hand: a structure has no derived property.
+    fn properties() -> &'static [glib::ParamSpec] {
+        static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
+            let stats = glib::ParamSpecBoxed::builder::<gst::Structure>(STATS)
+                .nick("Statistics")
+                .blurb(
+                    "Figures of every session and pad: a structure for each session, and one for each \
+                     pad with the frames that did not get into the pipeline (read-only; waits for the \
+                     sessions up to a second)",
+                )
+                .read_only()
+                .build();
+            [RtcSrc::derived_properties(), &[stats]].concat()
+        });
+        &PROPERTIES
+    }
+
+    fn set_property(&self, id: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
+        self.derived_set_property(id, value, pspec);
+    }
+
+    fn property(&self, id: usize, pspec: &glib::ParamSpec) -> glib::Value {
+        match pspec.name() {
+            STATS => self.stats().to_value(),
+            _ => self.derived_property(id, pspec),
+        }
+    }
+
+    fn constructed(&self) {
+        self.parent_constructed();
+        self.obj().set_element_flags(gst::ElementFlags::SOURCE);
+        self.obj()
+            .set_suppressed_flags(gst::ElementFlags::SOURCE | gst::ElementFlags::SINK);
+    }
+
+    fn signals() -> &'static [glib::subclass::Signal] {
+        static SIGNALS: LazyLock<Vec<glib::subclass::Signal>> = LazyLock::new(|| {
+            let types = [
+                gst::Pad::static_type(),
+                String::static_type(),
+                String::static_type(),
+            ];
+            // (pad, direction, mid): every encoded frame of the stream passes the pad; direction is
+            // "receive". Emitted on the endpoint's control thread before the source pad is added.
+            let added = glib::subclass::Signal::builder("encoded-pad-added");
+            vec![added.param_types(types).build()]
+        });
+        &SIGNALS
+    }
+
+    fn dispose(&self) {
+        self.stop();
+    }
+}
+
+impl GstObjectImpl for RtcSrc {}
+
+impl ElementImpl for RtcSrc {
+    fn metadata() -> Option<&'static gst::subclass::ElementMetadata> {
+        static META: LazyLock<gst::subclass::ElementMetadata> = LazyLock::new(|| {
+            gst::subclass::ElementMetadata::new(
+                "WebRTC source",
+                "Source/Network/WebRTC",
+                "Receives audio and video of WebRTC peers: browsers that publish on the page it serves, \
+                 WHIP clients, rtcsink",
+                "The rtc plugin's authors",
+            )
+        });
+        Some(&META)
+    }
+
+    fn pad_templates() -> &'static [gst::PadTemplate] {
+        static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(|| {
+            let template = |kind| {
+                gst::PadTemplate::with_gtype(
+                    template_name(kind),
+                    gst::PadDirection::Src,
+                    gst::PadPresence::Sometimes,
+                    &caps::template(kind),
+                    super::RtcSrcPad::static_type(),
+                )
+                .expect("the template's caps are valid")
+            };
+            vec![template(MediaKind::Video), template(MediaKind::Audio)]
+        });
+        &TEMPLATES
+    }
+
+    fn change_state(
+        &self,
+        transition: gst::StateChange,
+    ) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
+        if transition == gst::StateChange::NullToReady
+            && let Err(fault) = self.start()
+        {
+            fault::post(&*self.obj(), &fault);
+            return Err(gst::StateChangeError);
+        }
+        let result = self.parent_change_state(transition);
+        match transition {
+            // Live: there is nothing to preroll with.
+            gst::StateChange::ReadyToPaused | gst::StateChange::PlayingToPaused => {
+                result.map(|_| gst::StateChangeSuccess::NoPreroll)
+            }
+            gst::StateChange::ReadyToNull => {
+                self.stop();
+                result
+            }
+            _ => result,
+        }
+    }
+}
+
+impl BinImpl for RtcSrc {}
+
+impl ChildProxyImpl for RtcSrc {
+    fn child_by_index(&self, index: u32) -> Option<glib::Object> {
+        let child = self.obj().children().into_iter().nth(index as usize);
+        child.map(glib::Object::from)
+    }
+
+    /// `signaller` besides the bin's own children, so that `signaller::name=value` works.
+    fn child_by_name(&self, name: &str) -> Option<glib::Object> {
+        if name == "signaller" {
+            return self.settings().signaller.clone().map(glib::Object::from);
+        }
+        self.obj().by_name(name).map(glib::Object::from)
+    }
+
+    fn children_count(&self) -> u32 {
+        self.obj().children().len().try_into().unwrap_or(0)
+    }
+}
+
+impl URIHandlerImpl for RtcSrc {
+    const URI_TYPE: gst::URIType = gst::URIType::Src;
+
+    /// The schemes of signallers that bring media in and exist today.
+    fn protocols() -> &'static [&'static str] {
+        &["loopback"]
+    }
+
+    fn uri(&self) -> Option<String> {
+        Some(self.settings().uri.clone()).filter(|uri| !uri.is_empty())
+    }
+
+    fn set_uri(&self, uri: &str) -> Result<(), glib::Error> {
+        if self.obj().current_state() != gst::State::Null {
+            let text = "the uri may change in NULL only";
+            return Err(glib::Error::new(gst::URIError::BadState, text));
+        }
+        self.settings().uri = uri.into();
+        Ok(())
+    }
+}
+
+fn codec_spec() -> glib::ParamSpec {
+    glib::ParamSpecString::builder("codec-name")
+        .nick("Codec")
+        .blurb("A codec's name as SDP has it")
+        .build()
+}
+
+fn texts(names: &gst::Array) -> Vec<String> {
+    names.iter().filter_map(|name| name.get().ok()).collect()
+}
+
+const STATS: &str = "stats";

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: MPL-2.0
+//! What exists of an `rtcsrc` from READY on: its endpoint, its sessions' clocks, its streams.
+use super::RtcSrc;
+use super::receiver::Receiver;
+use super::stream::{self, Parts, Stream};
+use crate::clock::SessionClock;
+use crate::endpoint::{AttachmentId, Endpoint, IncomingMedia};
+use gst::glib;
+use gst::prelude::*;
+use rtc_payload::{Codec, MediaKind, Mid, SessionId};
+use rtc_session::Command;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// See the module.
+pub(super) struct Running {
+    endpoint: Arc<Endpoint>,
+    attachment: AttachmentId,
+    latency: (gst::ClockTime, gst::ClockTime),
+    sessions: HashMap<SessionId, Shared>,
+    streams: Vec<Arc<Stream>>,
+}
+
+/// What the streams of one session have in common.
+struct Shared {
+    clock: SessionClock,
+    group: gst::GroupId,
+}
+
+impl Running {
+    /// Attaches to the endpoint; from now on the control thread calls.
+    pub(super) fn start(
+        src: &RtcSrc,
+        endpoint: Arc<Endpoint>,
+        codecs: Vec<Codec>,
+        latency: (gst::ClockTime, gst::ClockTime),
+    ) -> Self {
+        let attachment = endpoint.attach(Arc::new(Receiver::new(src)), codecs);
+        Self {
+            endpoint,
+            attachment,
+            latency,
+            sessions: HashMap::new(),
+            streams: Vec::new(),
+        }
+    }
+
+    pub(super) fn endpoint(&self) -> Arc<Endpoint> {
+        Arc::clone(&self.endpoint)
+    }
+
+    /// Detaches, which waits for a call of the control thread that is under way, and gives the streams
+    /// that are left to be removed. Called without a lock.
+    pub(super) fn stop(self) -> Vec<Arc<Stream>> {
+        self.endpoint.detach(self.attachment);
+        self.streams
+    }
+
+    /// What a new stream of a session is made with.
+    pub(super) fn parts(&mut self, media: &IncomingMedia) -> Parts {
+        let number = self.free_number(media.kind);
+        let shared = self
+            .sessions
+            .entry(media.session)
+            .or_insert_with(|| Shared {
+                clock: SessionClock::default(),
+                group: gst::GroupId::next(),
+            });
+        // Not the endpoint itself: dropped on its own io thread it could not join that.
+        let (handle, session, mid) = (
+            self.endpoint.handle().clone(),
+            media.session,
+            media.mid.clone(),
+        );
+        Parts {
+            number,
+            clock: shared.clock.stream(stream::clock_rate(media)),
+            group: shared.group,
+            latency: self.latency,
+            want_keyframe: Box::new(move || {
+                handle.command(session, Command::RequestKeyframe(mid.clone()));
+            }),
+        }
+    }
+
+    pub(super) fn add(&mut self, stream: Arc<Stream>) {
+        self.streams.push(stream);
+    }
+
+    /// The stream of an m-line, no longer kept here.
+    pub(super) fn take(&mut self, session: SessionId, mid: &Mid) -> Option<Arc<Stream>> {
+        let at = self
+            .streams
+            .iter()
+            .position(|stream| stream.session == session && stream.mid == *mid)?;
+        Some(self.streams.swap_remove(at))
+    }
+
+    /// The streams of a session, of one m-line or of all.
+    pub(super) fn of(&self, session: SessionId, mid: Option<&Mid>) -> Vec<Arc<Stream>> {
+        let wanted = |stream: &&Arc<Stream>| {
+            stream.session == session && mid.is_none_or(|mid| stream.mid == *mid)
+        };
+        self.streams.iter().filter(wanted).cloned().collect()
+    }
+
+    pub(super) fn forget_session(&mut self, session: SessionId) {
+        self.sessions.remove(&session);
+    }
+
+    /// Frames that did not get into the pipeline, by pad name.
+    pub(super) fn dropped(&self) -> Vec<(glib::GString, u64)> {
+        let of = |stream: &Arc<Stream>| (stream.pad.name(), stream.queue.dropped());
+        self.streams.iter().map(of).collect()
+    }
+
+    /// The smallest number no pad of the kind has.
+    fn free_number(&self, kind: MediaKind) -> u32 {
+        let prefix = stream::template_name(kind).trim_end_matches("%u");
+        (0..)
+            .find(|number| {
+                let name = format!("{prefix}{number}");
+                !self.streams.iter().any(|stream| stream.pad.name() == name)
+            })
+            .expect("fewer than 2^32 pads exist")
+    }
+}

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: MPL-2.0
+//! What stands behind a feed: built when frames meet a linked pad, rebuilt when either changes.
+use super::{RtcSrc, RtcSrcPad};
+use crate::decode::{self, Way};
+use crate::feed::{Outflow, Queue};
+use gst::glib;
+use gst::prelude::*;
+use rtc_payload::Codec;
+use rtc_rtp::ReceivedFrame;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Instant;
+
+/// The way from a feed to its pad. Changed on the feed's streaming thread only, until the stream ends.
+pub(super) struct Tail {
+    src: glib::WeakRef<RtcSrc>,
+    pad: RtcSrcPad,
+    feed: OnceLock<glib::WeakRef<gst::Pad>>,
+    queue: Arc<Queue>,
+    /// The pad was linked anew: look at its peer again.
+    stale: AtomicBool,
+    built: Mutex<Option<Built>>,
+}
+
+struct Built {
+    codec: Codec,
+    way: Option<Way>,
+    chain: Option<gst::Bin>,
+}
+
+impl Tail {
+    pub(super) fn new(src: &RtcSrc, pad: RtcSrcPad, queue: Arc<Queue>) -> Arc<Self> {
+        let tail = Arc::new(Self {
+            src: src.downgrade(),
+            pad,
+            feed: OnceLock::new(),
+            queue,
+            stale: AtomicBool::new(true),
+            built: Mutex::new(None),
+        });
+        let weak = Arc::downgrade(&tail);
+        tail.pad.connect_linked(move |_, _| {
+            if let Some(tail) = weak.upgrade() {
+                tail.stale.store(true, Ordering::Release);
+                tail.queue.set_unwanted(false, Instant::now());
+            }
+        });
+        tail
+    }
+
+    pub(super) fn set_feed(&self, pad: &gst::Pad) {
+        let _ = self.feed.set(pad.downgrade());
+    }
+
+    /// Takes down what was built; after the feed has stopped.
+    pub(super) fn clear(&self) {
+        let built = self.take();
+        if let (Some(src), Some(chain)) = (self.src.upgrade(), built.and_then(|b| b.chain)) {
+            remove(&src, &chain);
+        }
+    }
+
+    fn take(&self) -> Option<Built> {
+        let mut built = self.built.lock().unwrap_or_else(PoisonError::into_inner);
+        built.take()
+    }
+
+    /// What is built fits the frame and the pad's peer, or `None` if nobody can take it.
+    fn prepare(&self, frame: &ReceivedFrame, have: &gst::Caps) -> Option<Way> {
+        let stale = self.stale.swap(false, Ordering::AcqRel);
+        let old = self.take();
+        let built = match old {
+            Some(built) if built.codec == frame.codec && !stale => Some(built),
+            old => self.rebuild(old, frame.codec, have),
+        };
+        let way = built.as_ref().and_then(|built| built.way);
+        *self.built.lock().unwrap_or_else(PoisonError::into_inner) = built;
+        way
+    }
+
+    fn rebuild(&self, old: Option<Built>, codec: Codec, have: &gst::Caps) -> Option<Built> {
+        let src = self.src.upgrade()?;
+        let want = self.pad.peer_query_caps(None);
+        let way = decode::way(codec, have, &want);
+        if let Some(old) = old {
+            if old.codec == codec && old.way == way {
+                return Some(old);
+            }
+            if let Some(chain) = &old.chain {
+                let _ = self.pad.set_target(gst::Pad::NONE);
+                remove(&src, chain);
+            }
+        }
+        let Some(way) = way else {
+            gst::element_warning!(
+                src,
+                gst::StreamError::Format,
+                (
+                    "{} takes {want}, but the peer sends {}; take raw media there, or let the peer send \
+                     nothing else by the properties video-codecs and audio-codecs",
+                    self.pad.name(),
+                    codec.name()
+                )
+            );
+            return Some(Built {
+                codec,
+                way: None,
+                chain: None,
+            });
+        };
+        match self.build(&src, codec, way) {
+            Ok(chain) => Some(Built {
+                codec,
+                way: Some(way),
+                chain,
+            }),
+            Err(error) => {
+                gst::element_error!(src, gst::CoreError::MissingPlugin, ("{error}"));
+                Some(Built {
+                    codec,
+                    way: None,
+                    chain: None,
+                })
+            }
+        }
+    }
+
+    fn build(
+        &self,
+        src: &RtcSrc,
+        codec: Codec,
+        way: Way,
+    ) -> Result<Option<gst::Bin>, decode::DecodeError> {
+        let failed = |source| decode::DecodeError::Build { codec, source };
+        let feed = self.feed.get().and_then(glib::WeakRef::upgrade);
+        let feed = feed.ok_or_else(|| failed(glib::bool_error!("the stream is gone")))?;
+        let name = format!("{}-decode", self.pad.name());
+        let chain = decode::chain(codec, way, &name)?;
+        let end = match &chain {
+            None => feed,
+            Some(chain) => self.insert(src, &feed, chain).map_err(failed)?,
+        };
+        self.pad.set_target(Some(&end)).map_err(failed)?;
+        gst::info!(super::imp::CAT, obj = self.pad, "{} {way:?}", codec.name());
+        Ok(chain)
+    }
+
+    fn insert(
+        &self,
+        src: &RtcSrc,
+        feed: &gst::Pad,
+        chain: &gst::Bin,
+    ) -> Result<gst::Pad, glib::BoolError> {
+        let pad = |name| {
+            let pad = chain.static_pad(name);
+            pad.ok_or_else(|| glib::bool_error!("the chain has no pad {name}"))
+        };
+        src.add(chain)?;
+        let linked = feed.link(&pad("sink")?);
+        linked.map_err(|error| glib::bool_error!("the feed can't be linked: {error:?}"))?;
+        chain.sync_state_with_parent()?;
+        pad("src")
+    }
+}
+
+impl Outflow for Tail {
+    fn caps_for(&self, frame: &ReceivedFrame) -> Option<gst::Caps> {
+        if !self.pad.is_linked() {
+            return None;
+        }
+        let have = decode::caps_of(frame);
+        match self.prepare(frame, &have)? {
+            // A decoder reads the size itself; caps that change with it would only disturb.
+            Way::Decode => Some(crate::caps::form(frame.codec)),
+            Way::Direct | Way::Parse => Some(have),
+        }
+    }
+
+    fn is_waiting(&self) -> bool {
+        self.stale.load(Ordering::Acquire) && self.pad.is_linked()
+    }
+}
+
+fn remove(src: &RtcSrc, chain: &gst::Bin) {
+    let _ = chain.set_locked_state(true);
+    let _ = chain.set_state(gst::State::Null);
+    let _ = src.remove(chain);
+}
