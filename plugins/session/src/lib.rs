@@ -15,12 +15,17 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod candidates;
 mod certificate;
 mod command;
 mod config;
+mod convert;
 mod datagram;
+mod dtls;
 mod error;
 mod event;
+mod ice;
+mod negotiate;
 mod session;
 mod state;
 mod stats;

@@ -1,71 +1,208 @@
 // SPDX-License-Identifier: MPL-2.0
 //! The session: one peer connection, driven by the loop the crate's documentation shows.
+use crate::candidates::Candidates;
+use crate::datagram::Protocol;
+use crate::dtls::{Dtls, DtlsEvent, Keys};
+use crate::ice::{Ice, Path};
+use crate::state::aggregate;
 use crate::{
-    Command, ConnectionState, Datagram, IceConnectionState, Output, SessionConfig, SessionStats,
+    Command, ConnectionState, Datagram, Event, IceConnectionState, Output, SessionConfig,
+    SessionError, SessionStats, Transmit,
 };
-use rtc_jsep::SignalingState;
+use rtc_jsep::{JsepConfig, Negotiator, SignalingState};
 use rtc_payload::SessionId;
-use rtc_rtp::PacketBlock;
+use rtc_rtp::{Media, MediaConfig};
+use rtc_rtp::{PacketBlock, RecvParams, SendParams};
+use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// From `failed` to the end: time for a restart that is under way. With the 30 s of consent a viewer
+/// that vanished is gone within 35 s.
+const GRACE: Duration = Duration::from_secs(3);
+/// A deadline for a session that waits for nothing.
+const IDLE: Duration = Duration::from_secs(3600);
+/// The largest RTP packet sent, SRTP included, bytes: with UDP and IPv6 below any tunnel's MTU.
+const MAX_PACKET: usize = 1200;
 
 /// One WebRTC peer connection.
 #[derive(Debug)]
 pub struct Session {
-    config: SessionConfig,
+    pub(crate) config: SessionConfig,
+    pub(crate) ice: Ice,
+    pub(crate) dtls: Dtls,
+    pub(crate) jsep: Negotiator,
+    pub(crate) media: Media,
+    pub(crate) candidates: Candidates,
+    pub(crate) events: VecDeque<Event>,
+    /// What was reported last.
+    pub(crate) signaling: SignalingState,
+    ice_state: IceConnectionState,
+    connection: ConnectionState,
+    /// The state of W3C's negotiation-needed flag, and whether it must be looked at again.
+    pub(crate) needed: bool,
+    pub(crate) needs_checking: bool,
+    /// An offer was asked for while another was under way.
+    pub(crate) offer_wanted: bool,
+    pub(crate) restart_wanted: bool,
+    /// The offer under way restarts ICE.
+    pub(crate) restart_offered: bool,
+    pub(crate) ignores_offer: bool,
+    pub(crate) answered: bool,
+    /// Negotiated, and held until there are keys.
+    pub(crate) negotiated: Option<(Vec<SendParams>, Vec<RecvParams>)>,
+    has_keys: bool,
+    was_connected: bool,
+    path: Option<Path>,
+    failed_at: Option<Instant>,
+    closing: bool,
+    dropped: u64,
 }
 
 impl Session {
     /// A new session; nothing is sent before a description was applied.
-    pub fn new(config: SessionConfig, _now: Instant) -> Self {
-        Self { config }
+    pub fn new(config: SessionConfig, now: Instant) -> Self {
+        let jsep = Negotiator::new(JsepConfig {
+            receive_codecs: config.receive_codecs.clone(),
+            retransmission: config.retransmission,
+            cname: config.cname.clone(),
+        });
+        let media = Media::new(
+            MediaConfig {
+                start_bitrate: config.start_bitrate,
+                min_bitrate: config.min_bitrate,
+                max_bitrate: config.max_bitrate,
+                congestion_control: config.congestion_control,
+                max_latency: Duration::from_millis(config.max_latency_ms.into()),
+                wall: config.wall,
+                cname: config.cname.clone(),
+                max_packet: MAX_PACKET,
+            },
+            now,
+        );
+        Self {
+            ice: Ice::new(config.host_addresses.clone(), now),
+            dtls: Dtls::new(config.certificate.clone(), config.dtls_version),
+            jsep,
+            media,
+            config,
+            candidates: Candidates::default(),
+            events: VecDeque::new(),
+            signaling: SignalingState::Stable,
+            ice_state: IceConnectionState::New,
+            connection: ConnectionState::New,
+            needed: false,
+            needs_checking: false,
+            offer_wanted: false,
+            restart_wanted: false,
+            restart_offered: false,
+            ignores_offer: false,
+            answered: false,
+            negotiated: None,
+            has_keys: false,
+            was_connected: false,
+            path: None,
+            failed_at: None,
+            closing: false,
+            dropped: 0,
+        }
     }
 
     /// Does, or queues behind what is being done, what the application asks.
-    pub fn handle_command(&mut self, _command: Command, _now: Instant) {
-        todo!()
+    pub fn handle_command(&mut self, command: Command, now: Instant) {
+        if self.closing {
+            tracing::debug!(session = %self.config.id, ?command, "a command for a closed session");
+            return;
+        }
+        self.command(command, now);
+        self.update(now);
     }
 
-    /// Takes a datagram of any kind; what is not for this session is dropped.
-    pub fn handle_datagram(&mut self, _datagram: Datagram<'_>, _now: Instant) {
-        todo!()
+    /// Takes a datagram of any kind; what is not for this session is dropped and counted.
+    pub fn handle_datagram(&mut self, datagram: Datagram<'_>, now: Instant) {
+        if self.closing {
+            return;
+        }
+        let validated = self.ice.is_validated(datagram.source);
+        let taken = match Protocol::of(datagram.contents) {
+            Protocol::Rtp if self.has_keys && validated => {
+                self.media.handle_packet(datagram.contents, now).is_ok()
+            }
+            Protocol::Stun => {
+                let taken = self.ice.handle_datagram(&datagram, now);
+                self.update(now);
+                taken
+            }
+            Protocol::Dtls if validated => {
+                self.dtls.handle_datagram(datagram.contents, now);
+                self.update(now);
+                true
+            }
+            _ => false,
+        };
+        self.dropped += u64::from(!taken);
     }
 
     /// To be called when the deadline of [`Output::Timeout`] has passed; earlier does no harm.
-    pub fn handle_timeout(&mut self, _now: Instant) {
-        todo!()
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if self.closing {
+            return;
+        }
+        self.ice.handle_timeout(now);
+        self.dtls.handle_timeout(now);
+        self.media.handle_timeout(now);
+        self.update(now);
     }
 
-    /// The answer to [`crate::Event::Resolve`]; no addresses if the name is unknown.
-    pub fn handle_resolved(&mut self, _name: &str, _addresses: &[IpAddr], _now: Instant) {
-        todo!()
+    /// The answer to [`Event::Resolve`]; no addresses if the name is unknown.
+    pub fn handle_resolved(&mut self, name: &str, addresses: &[IpAddr], now: Instant) {
+        if self.closing {
+            return;
+        }
+        self.resolved(name, addresses, now);
+        self.update(now);
     }
 
-    /// Sends a frame on every sender that was negotiated for its track and codec.
-    pub fn send_block(&mut self, _block: &Arc<PacketBlock>, _now: Instant) {
-        todo!()
+    /// Sends a frame on every sender that was negotiated for its track and codec; dropped before
+    /// [`ConnectionState::Connected`].
+    pub fn send_block(&mut self, block: &Arc<PacketBlock>, now: Instant) {
+        if self.has_keys && !self.closing {
+            self.media.send_block(block, now);
+        }
     }
 
     /// What to do next; to be called until it yields [`Output::Timeout`].
-    pub fn poll_output(&mut self, _now: Instant) -> Output {
-        todo!()
+    pub fn poll_output(&mut self, now: Instant) -> Output {
+        if let Some(transmit) = self.poll_transmit(now) {
+            return Output::Transmit(transmit);
+        }
+        while let Some(event) = self.media.poll_event() {
+            self.events.push_back(Event::Rtp(event));
+        }
+        if self.events.is_empty() {
+            self.check_negotiation_needed();
+        }
+        match self.events.pop_front() {
+            Some(event) => Output::Event(event),
+            None => Output::Timeout(self.deadline(now)),
+        }
     }
 
-    /// Gives the buffer of a [`crate::Transmit`] back for reuse.
-    pub fn recycle(&mut self, _buffer: Vec<u8>) {
-        todo!()
+    /// Gives the buffer of a [`Transmit`] back for reuse.
+    pub fn recycle(&mut self, buffer: Vec<u8>) {
+        self.media.recycle(buffer);
     }
 
     /// Whether a datagram from an address not seen before is for this session: a STUN binding
     /// request whose USERNAME starts with one of the session's username fragments (RFC 8445 §7.2.2).
-    pub fn accepts(&self, _datagram: &Datagram<'_>) -> bool {
-        todo!()
+    pub fn accepts(&self, datagram: &Datagram<'_>) -> bool {
+        Protocol::of(datagram.contents) == Protocol::Stun && self.ice.accepts(datagram.contents)
     }
 
     /// The newest local ICE username fragment.
     pub fn local_ufrag(&self) -> &str {
-        todo!()
+        self.ice.local_ufrag()
     }
 
     /// Its identifier.
@@ -75,26 +212,174 @@ impl Session {
 
     /// State of negotiation.
     pub fn signaling_state(&self) -> SignalingState {
-        todo!()
+        match self.closing {
+            true => SignalingState::Closed,
+            false => self.signaling,
+        }
     }
 
     /// State of ICE.
     pub fn ice_state(&self) -> IceConnectionState {
-        todo!()
+        self.ice_state
     }
 
     /// State of the whole.
     pub fn connection_state(&self) -> ConnectionState {
-        todo!()
+        self.connection
     }
 
-    /// Whether [`crate::Event::Closed`] was queued: the session may be dropped once it was polled.
+    /// Whether [`Event::Closed`] was queued: the session may be dropped once it was polled.
     pub fn is_closed(&self) -> bool {
-        todo!()
+        self.closing
     }
 
     /// Counters and what was negotiated, as of now.
     pub fn stats(&self) -> SessionStats {
-        todo!()
+        SessionStats {
+            connection: self.connection,
+            ice: self.ice_state,
+            pair: self.ice.stats(),
+            dtls: self.dtls.stats(),
+            media: self.media.stats(),
+            dropped_datagrams: self.dropped,
+        }
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing
+    }
+
+    /// Says goodbye on all floors and ends the session.
+    pub(crate) fn close(&mut self, error: Option<SessionError>, now: Instant) {
+        if self.closing {
+            return;
+        }
+        if self.has_keys {
+            self.media.close(now);
+        }
+        self.dtls.close(now);
+        self.closing = true;
+        self.ice_state = IceConnectionState::Closed;
+        self.connection = ConnectionState::Closed;
+        self.events.push_back(Event::Ice(self.ice_state));
+        self.events.push_back(Event::Connection(self.connection));
+        self.events.push_back(Event::Closed(error));
+    }
+
+    /// Hands what was negotiated to the media part once there are keys: earlier a sender would ask for
+    /// its first keyframe in vain.
+    pub(crate) fn configure_media(&mut self, now: Instant) {
+        if self.has_keys
+            && let Some((send, recv)) = self.negotiated.take()
+        {
+            self.media.configure(send, recv, now);
+        }
+    }
+
+    /// Carries what ICE found to DTLS, what DTLS found to SRTP, and states to the application.
+    fn update(&mut self, now: Instant) {
+        if self.closing {
+            return;
+        }
+        self.path = self.ice.path(now);
+        if self.path.is_some() {
+            self.dtls.start(now);
+        }
+        while let Some(event) = self.dtls.poll_event() {
+            match event {
+                DtlsEvent::Ready(keys) => self.take_keys(&keys, now),
+                DtlsEvent::Closed => return self.close(Some(SessionError::PeerClosed), now),
+                DtlsEvent::Failed(error) => return self.close(Some(error), now),
+            }
+        }
+        self.report_states(now);
+        if self.failed_at.is_some_and(|at| at + GRACE <= now) {
+            let error = match self.was_connected {
+                true => SessionError::Vanished,
+                false => SessionError::Unreachable,
+            };
+            self.close(Some(error), now);
+        }
+    }
+
+    fn take_keys(&mut self, keys: &Keys, now: Instant) {
+        match self
+            .media
+            .set_keys(keys.profile, &keys.material, keys.client)
+        {
+            Ok(()) => {
+                self.has_keys = true;
+                self.configure_media(now);
+            }
+            Err(error) => self.close(
+                Some(SessionError::Dtls {
+                    reason: error.to_string(),
+                }),
+                now,
+            ),
+        }
+    }
+
+    fn report_states(&mut self, now: Instant) {
+        if self.closing {
+            return;
+        }
+        let ice = self.ice.state(now);
+        if ice != self.ice_state {
+            self.ice_state = ice;
+            self.events.push_back(Event::Ice(ice));
+            self.was_connected |= self.path.is_some();
+            self.failed_at = (ice == IceConnectionState::Failed).then_some(now);
+        }
+        let connection = aggregate(ice, self.dtls.state());
+        if connection != self.connection {
+            self.connection = connection;
+            self.events.push_back(Event::Connection(connection));
+        }
+    }
+
+    fn poll_transmit(&mut self, now: Instant) -> Option<Transmit> {
+        if !self.closing
+            && let Some((path, contents)) = self.ice.poll_transmit()
+        {
+            return Some(transmit(path, contents, None));
+        }
+        let path = self.path?;
+        if let Some(contents) = self.dtls.poll_transmit() {
+            return Some(transmit(path, contents, None));
+        }
+        if !self.has_keys {
+            return None;
+        }
+        let train = self.media.poll_transmit(now)?;
+        Some(transmit(path, train.contents, train.segment_size))
+    }
+
+    fn deadline(&mut self, now: Instant) -> Instant {
+        let idle = now + IDLE;
+        if self.closing {
+            return idle;
+        }
+        let failed = self.failed_at.map(|at| at + GRACE);
+        let media = self.media.poll_timeout().filter(|_| self.has_keys);
+        [
+            self.ice.poll_timeout(now),
+            self.dtls.deadline(),
+            media,
+            failed,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+        .unwrap_or(idle)
+    }
+}
+
+fn transmit(path: Path, contents: Vec<u8>, segment_size: Option<usize>) -> Transmit {
+    Transmit {
+        source: path.local,
+        destination: path.remote,
+        contents,
+        segment_size,
     }
 }

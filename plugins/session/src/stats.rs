@@ -2,6 +2,7 @@
 //! A snapshot of what a session negotiated and counted.
 use crate::state::DtlsState;
 use crate::{ConnectionState, IceConnectionState};
+use rtc_rtp::MediaStats;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -42,6 +43,8 @@ pub struct SessionStats {
     pub pair: Option<PairStats>,
     /// DTLS.
     pub dtls: DtlsStats,
+    /// Streams, in both directions.
+    pub media: MediaStats,
     /// Datagrams that arrived and were of no use: malformed, unauthenticated, too early.
     pub dropped_datagrams: u64,
 }

@@ -1,0 +1,413 @@
+// SPDX-License-Identifier: MPL-2.0
+//! ICE of a session: up to three generations of an agent, so that a restart loses nothing, and the
+//! consent timer.
+//!
+//! A restart makes a *next* agent with new credentials beside the current one; when the answer is
+//! applied it becomes current, and the old one goes on as *previous*, answering and checking the old
+//! path, until the new one has a path (RFC 8445 §9, RFC 7675 §5.1). A restart whose offer is rolled
+//! back is forgotten without a trace.
+use crate::{Datagram, IceConnectionState, PairStats, SessionError};
+use is::stun::{StunMessage, StunPacket};
+use is::{Candidate, IceAgent, IceAgentEvent, IceCreds};
+use std::collections::HashSet;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+/// Without an answer for this long a path is no longer trusted, but still used. The agent checks a
+/// working path every 3 s and repeats a check without answer sooner.
+const QUIET: Duration = Duration::from_secs(7);
+/// Without an answer for this long nothing may be sent any more (RFC 7675 §5.1).
+const CONSENT: Duration = Duration::from_secs(30);
+/// How long to look for a path at the least (RFC 8863 §4).
+const PATIENCE: Duration = Duration::from_millis(39_500);
+/// Between two checks (RFC 8445 §14.2 permits 5 ms); the agent's own 50 ms add up to long waits on
+/// hosts with many addresses.
+const PACE: Duration = Duration::from_millis(5);
+const MAX_REMOTE_CANDIDATES: usize = 100;
+/// Addresses a peer may send from. An authenticated peer could name any number, and the agent keeps
+/// a candidate for each.
+const MAX_SOURCES: usize = 64;
+
+/// Where datagrams go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Path {
+    pub(crate) local: SocketAddr,
+    pub(crate) remote: SocketAddr,
+}
+
+/// Our half of ICE, for a description.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LocalIce {
+    pub(crate) ufrag: String,
+    pub(crate) pwd: String,
+    pub(crate) candidates: Vec<String>,
+}
+
+#[derive(Debug)]
+struct Generation {
+    agent: IceAgent,
+    path: Option<Path>,
+    /// When the path last answered.
+    heard: Instant,
+    responses: u64,
+    /// When checks could start: both descriptions known.
+    since: Option<Instant>,
+    remote_candidates: usize,
+}
+
+#[derive(Debug)]
+pub(crate) struct Ice {
+    hosts: Vec<SocketAddr>,
+    current: Generation,
+    next: Option<Generation>,
+    previous: Option<Generation>,
+    controlling: Option<bool>,
+    validated: HashSet<SocketAddr>,
+}
+
+impl Ice {
+    pub(crate) fn new(hosts: Vec<SocketAddr>, now: Instant) -> Self {
+        Self {
+            current: Generation::new(&hosts, now),
+            hosts,
+            next: None,
+            previous: None,
+            controlling: None,
+            validated: HashSet::new(),
+        }
+    }
+
+    /// What our next description says.
+    pub(crate) fn local(&self) -> LocalIce {
+        self.newest().local()
+    }
+
+    pub(crate) fn local_ufrag(&self) -> &str {
+        &self.newest().agent.local_credentials().ufrag
+    }
+
+    /// Whether the peer's description is known.
+    pub(crate) fn has_peer(&self) -> bool {
+        self.current.agent.remote_credentials().is_some()
+    }
+
+    /// The peer's username fragment in use.
+    pub(crate) fn remote_ufrag(&self) -> Option<&str> {
+        let credentials = self.current.agent.remote_credentials()?;
+        Some(&credentials.ufrag)
+    }
+
+    /// New credentials for our next description.
+    pub(crate) fn prepare_restart(&mut self, now: Instant) {
+        if self.has_peer() && self.next.is_none() {
+            self.next = Some(Generation::new(&self.hosts, now));
+        }
+    }
+
+    /// Forgets a restart that came to nothing.
+    pub(crate) fn abandon_restart(&mut self) {
+        self.next = None;
+    }
+
+    /// Applies the peer's credentials and starts checking. `controlling` counts the first time only,
+    /// for roles stay over restarts.
+    pub(crate) fn start(&mut self, ufrag: &str, pwd: &str, controlling: bool, now: Instant) {
+        let controlling = *self.controlling.get_or_insert(controlling);
+        if self.remote_ufrag() == Some(ufrag) {
+            return;
+        }
+        if let Some(next) = self.next.take() {
+            // The role may have changed by a conflict since.
+            let controlling = self.current.agent.controlling();
+            let old = std::mem::replace(&mut self.current, next);
+            self.current.agent.set_controlling(controlling);
+            if old.path.is_some() {
+                self.previous = Some(old);
+            }
+        } else {
+            self.current.agent.set_controlling(controlling);
+        }
+        let (ufrag, pass) = (ufrag.to_owned(), pwd.to_owned());
+        let credentials = IceCreds { ufrag, pass };
+        self.current.agent.set_remote_credentials(credentials);
+        self.current.since = Some(now);
+        self.current.tick(now);
+        self.collect(now);
+    }
+
+    /// Adds a candidate of the peer (`candidate:…`) to the current generation.
+    pub(crate) fn add_remote(&mut self, candidate: &str, now: Instant) -> Result<(), SessionError> {
+        let candidate =
+            Candidate::from_sdp_string(candidate).map_err(|error| SessionError::Candidate {
+                reason: error.to_string(),
+            })?;
+        if candidate.proto() != is::Protocol::Udp {
+            return Ok(());
+        }
+        if self.current.remote_candidates >= MAX_REMOTE_CANDIDATES {
+            return Err(SessionError::Candidate {
+                reason: format!("it has named more than {MAX_REMOTE_CANDIDATES}"),
+            });
+        }
+        self.current.remote_candidates += 1;
+        self.current.agent.add_remote_candidate(candidate);
+        self.current.tick(now);
+        self.collect(now);
+        Ok(())
+    }
+
+    /// Takes a STUN datagram; false if it is not an authentic one of this session.
+    pub(crate) fn handle_datagram(&mut self, datagram: &Datagram<'_>, now: Instant) -> bool {
+        let Ok(message) = StunMessage::parse(datagram.contents) else {
+            return false;
+        };
+        let known = self.validated.contains(&datagram.source);
+        if !known && self.validated.len() >= MAX_SOURCES {
+            return false;
+        }
+        let generations = [
+            Some(&mut self.current),
+            self.next.as_mut(),
+            self.previous.as_mut(),
+        ];
+        let taken = generations.into_iter().flatten().any(|generation| {
+            let packet = StunPacket {
+                proto: is::Protocol::Udp,
+                source: datagram.source,
+                destination: datagram.destination,
+                message,
+            };
+            let taken = generation.agent.handle_packet(now, packet);
+            if taken {
+                generation.tick(now);
+            }
+            taken
+        });
+        if taken {
+            self.collect(now);
+        }
+        taken
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        self.current.tick(now);
+        if let Some(previous) = &mut self.previous {
+            previous.tick(now);
+        }
+        self.collect(now);
+    }
+
+    pub(crate) fn poll_transmit(&mut self) -> Option<(Path, Vec<u8>)> {
+        let generations = [Some(&mut self.current), self.previous.as_mut()];
+        let mut generations = generations.into_iter().flatten();
+        let transmit = generations.find_map(|generation| generation.agent.poll_transmit())?;
+        let path = Path {
+            local: transmit.source,
+            remote: transmit.destination,
+        };
+        Some((path, transmit.contents.into()))
+    }
+
+    pub(crate) fn poll_timeout(&mut self, now: Instant) -> Option<Instant> {
+        let own = match self.active() {
+            Some(generation) if now < generation.heard + QUIET => Some(generation.heard + QUIET),
+            Some(generation) if now < generation.heard + CONSENT => {
+                Some(generation.heard + CONSENT)
+            }
+            Some(_) => None,
+            None => self.current.since.map(|since| since + PATIENCE),
+        };
+        let generations = [Some(&mut self.current), self.previous.as_mut()];
+        let agents = generations
+            .into_iter()
+            .flatten()
+            .filter_map(Generation::deadline);
+        agents.chain(own.filter(|at| *at > now)).min()
+    }
+
+    /// The state as of now.
+    pub(crate) fn state(&self, now: Instant) -> IceConnectionState {
+        let Some(generation) = self.active() else {
+            return match self.current.since {
+                None => IceConnectionState::New,
+                Some(since) if now >= since + PATIENCE => IceConnectionState::Failed,
+                Some(_) => IceConnectionState::Checking,
+            };
+        };
+        let silent = now.saturating_duration_since(generation.heard);
+        let restarting = self.current.path.is_none();
+        if restarting && silent >= QUIET {
+            // The old path died, which may be why the restart was asked for.
+            let since = self.current.since.unwrap_or(now);
+            return match now >= since + PATIENCE {
+                true => IceConnectionState::Failed,
+                false => IceConnectionState::Checking,
+            };
+        }
+        match silent {
+            silent if silent >= CONSENT => IceConnectionState::Failed,
+            silent if silent >= QUIET => IceConnectionState::Disconnected,
+            _ if restarting => IceConnectionState::Connected,
+            _ if generation.agent.state() == is::IceConnectionState::Completed => {
+                IceConnectionState::Completed
+            }
+            _ => IceConnectionState::Connected,
+        }
+    }
+
+    /// Where media goes, while there is consent.
+    pub(crate) fn path(&self, now: Instant) -> Option<Path> {
+        let generation = self.active()?;
+        (now < generation.heard + CONSENT).then_some(generation.path)?
+    }
+
+    /// Whether the peer has proven that it receives at this address.
+    pub(crate) fn is_validated(&self, source: SocketAddr) -> bool {
+        self.validated.contains(&source)
+    }
+
+    /// Whether a STUN binding request names one of our username fragments (RFC 8445 §7.2.2).
+    pub(crate) fn accepts(&self, contents: &[u8]) -> bool {
+        let Ok(message) = StunMessage::parse(contents) else {
+            return false;
+        };
+        let Some((local, _)) = message.split_username() else {
+            return false;
+        };
+        self.generations()
+            .any(|generation| generation.agent.local_credentials().ufrag == local)
+    }
+
+    pub(crate) fn stats(&self) -> Option<PairStats> {
+        let generation = self.active()?;
+        let path = generation.path?;
+        Some(PairStats {
+            local: path.local,
+            remote: path.remote,
+            rtt: generation.agent.nominated_pair_rtt(),
+            responses: generation.responses,
+        })
+    }
+
+    fn collect(&mut self, now: Instant) {
+        let generations = [
+            Some(&mut self.current),
+            self.next.as_mut(),
+            self.previous.as_mut(),
+        ];
+        for generation in generations.into_iter().flatten() {
+            generation.collect(&mut self.validated, now);
+        }
+        if self.current.path.is_some() {
+            self.previous = None;
+        }
+    }
+
+    /// The newest generation that has a path.
+    fn active(&self) -> Option<&Generation> {
+        [Some(&self.current), self.previous.as_ref()]
+            .into_iter()
+            .flatten()
+            .find(|generation| generation.path.is_some())
+    }
+
+    fn newest(&self) -> &Generation {
+        self.next.as_ref().unwrap_or(&self.current)
+    }
+
+    fn generations(&self) -> impl Iterator<Item = &Generation> {
+        [
+            Some(&self.current),
+            self.next.as_ref(),
+            self.previous.as_ref(),
+        ]
+        .into_iter()
+        .flatten()
+    }
+}
+
+impl Generation {
+    fn new(hosts: &[SocketAddr], now: Instant) -> Self {
+        let mut agent = IceAgent::new(IceCreds::new());
+        agent.set_timing_advance(PACE);
+        for host in hosts {
+            match Candidate::host(*host, is::Protocol::Udp) {
+                Ok(candidate) => {
+                    agent.add_local_candidate(candidate);
+                }
+                Err(error) => tracing::debug!(%host, %error, "no candidate"),
+            }
+        }
+        Self {
+            agent,
+            path: None,
+            heard: now,
+            responses: 0,
+            since: None,
+            remote_candidates: 0,
+        }
+    }
+
+    fn local(&self) -> LocalIce {
+        let credentials = self.agent.local_credentials();
+        LocalIce {
+            ufrag: credentials.ufrag.clone(),
+            pwd: credentials.pass.clone(),
+            candidates: self
+                .agent
+                .local_candidates()
+                .filter(|candidate| candidate.kind() == is::CandidateKind::Host)
+                .map(|candidate| candidate.to_sdp_string())
+                .collect(),
+        }
+    }
+
+    /// Lets the agent do what is due. Without the peer's credentials it can do nothing.
+    fn tick(&mut self, now: Instant) {
+        if self.since.is_none() {
+            return;
+        }
+        // Until it has worked off requests that came before the peer's credentials, the agent does
+        // nothing else and has no deadline; it keeps 100 of them at most.
+        for _ in 0..=100 {
+            if self.agent.poll_timeout().is_some_and(|at| at > now) {
+                break;
+            }
+            self.agent.handle_timeout(now);
+        }
+    }
+
+    fn deadline(&mut self) -> Option<Instant> {
+        self.since.and_then(|_| self.agent.poll_timeout())
+    }
+
+    fn collect(&mut self, validated: &mut HashSet<SocketAddr>, now: Instant) {
+        while let Some(event) = self.agent.poll_event() {
+            match event {
+                IceAgentEvent::NominatedSend {
+                    source,
+                    destination,
+                    ..
+                } => {
+                    self.path = Some(Path {
+                        local: source,
+                        remote: destination,
+                    });
+                    self.heard = now;
+                }
+                IceAgentEvent::DiscoveredRecv { source, .. } => {
+                    validated.insert(source);
+                }
+                _ => {}
+            }
+        }
+        let responses = self.agent.nominated_pair_responses_received().unwrap_or(0);
+        if responses != self.responses {
+            // A fall means another pair, which `NominatedSend` has told of.
+            if responses > self.responses {
+                self.heard = now;
+            }
+            self.responses = responses;
+        }
+    }
+}

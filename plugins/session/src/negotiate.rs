@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Offers and answers of a session: perfect negotiation (W3C webrtc-pc §10.7), restarts, candidates.
+//!
+//! Nothing here waits: host candidates are known from the start, so every operation is done when its
+//! call returns, and operations are in order by nature. What must wait for `stable` is an offer.
+use crate::candidates::{candidate_ufrag, local_name};
+use crate::session::Session;
+use crate::{Command, Event, SessionError, convert};
+use rtc_jsep::{
+    DescriptionKind, JsepError, LocalTransport, RemoteTransport, Setup, SignalingState,
+    check_candidate,
+};
+use std::net::IpAddr;
+use std::time::Instant;
+
+impl Session {
+    pub(crate) fn command(&mut self, command: Command, now: Instant) {
+        match command {
+            Command::AddTransceiver(init) => self.jsep.add_transceiver(init),
+            Command::RemoveTrack(track) => self.jsep.remove_track(track),
+            Command::SetTrackCodecs(track, codecs) => self.jsep.set_track_codecs(track, codecs),
+            Command::Negotiate => self.negotiate(now),
+            Command::RemoteDescription { kind, sdp } => self.remote_description(kind, &sdp, now),
+            Command::RemoteCandidate { candidate, .. } => self.remote_candidate(&candidate, now),
+            Command::RequestKeyframe(mid) => self.media.request_keyframe(&mid, now),
+            Command::RestartIce => self.restart_wanted = true,
+            Command::Close => self.close(None, now),
+        }
+        self.needs_checking = true;
+    }
+
+    /// Emits [`Event::NegotiationNeeded`] when it becomes true (PC-30), once for any number of changes
+    /// (PC-32).
+    pub(crate) fn check_negotiation_needed(&mut self) {
+        if !std::mem::take(&mut self.needs_checking)
+            || self.jsep.signaling_state() != SignalingState::Stable
+        {
+            return;
+        }
+        let needed = self.jsep.negotiation_needed() || self.restart_wanted;
+        if needed && !self.needed {
+            self.events.push_back(Event::NegotiationNeeded);
+        }
+        self.needed = needed;
+    }
+
+    pub(crate) fn resolved(&mut self, name: &str, addresses: &[IpAddr], now: Instant) {
+        for candidate in self.candidates.resolved(name, addresses) {
+            let result = self.add_candidate(candidate, now);
+            self.refuse(result);
+        }
+    }
+
+    fn negotiate(&mut self, now: Instant) {
+        if self.jsep.signaling_state() == SignalingState::Stable {
+            self.make_offer(now);
+        } else {
+            self.offer_wanted = true;
+        }
+    }
+
+    fn make_offer(&mut self, now: Instant) {
+        if self.restart_wanted {
+            self.ice.prepare_restart(now);
+        }
+        match self.jsep.create_offer(&self.local_transport()) {
+            Ok(sdp) => {
+                self.restart_offered = std::mem::take(&mut self.restart_wanted);
+                let kind = DescriptionKind::Offer;
+                self.events.push_back(Event::LocalDescription { kind, sdp });
+            }
+            Err(error) => {
+                self.ice.abandon_restart();
+                self.refuse(Err(SessionError::Negotiation {
+                    kind: DescriptionKind::Offer,
+                    reason: error.to_string(),
+                }));
+            }
+        }
+        self.note_signaling();
+    }
+
+    fn remote_description(&mut self, kind: DescriptionKind, sdp: &str, now: Instant) {
+        let result = match kind {
+            DescriptionKind::Offer => self.remote_offer(sdp, now),
+            DescriptionKind::Answer | DescriptionKind::Pranswer => {
+                self.remote_answer(kind, sdp, now)
+            }
+            DescriptionKind::Rollback => self.remote_rollback(),
+        };
+        self.refuse(result.map_err(|fault| match fault {
+            Fault::Refused(error) => SessionError::Description {
+                kind,
+                reason: error.to_string(),
+            },
+            Fault::Session(error) => error,
+        }));
+        self.note_signaling();
+        if std::mem::take(&mut self.answered) {
+            self.negotiated(now);
+        }
+    }
+
+    fn remote_offer(&mut self, sdp: &str, now: Instant) -> Result<(), Fault> {
+        let collides = self.jsep.signaling_state() != SignalingState::Stable;
+        self.ignores_offer = collides && !self.config.polite;
+        if self.ignores_offer {
+            tracing::debug!(session = %self.config.id, "ignoring an offer that collides with ours");
+            return Ok(());
+        }
+        let applied = self.jsep.apply_remote(DescriptionKind::Offer, sdp)?;
+        self.note_signaling();
+        if collides {
+            // Ours was rolled back, and what it was made for is still wanted.
+            self.take_back_restart();
+        }
+        if applied.ice_restart {
+            self.ice.prepare_restart(now);
+        }
+        let Some(transport) = applied.transport else {
+            return self.give_up_offer("it has no transport");
+        };
+        let client = self
+            .dtls
+            .client()
+            .unwrap_or(transport.setup == Setup::Passive);
+        let role = if client {
+            Setup::Active
+        } else {
+            Setup::Passive
+        };
+        let sdp = match self.jsep.create_answer(&self.local_transport(), role) {
+            Ok(sdp) => sdp,
+            Err(error) => return self.give_up_offer(&error.to_string()),
+        };
+        let kind = DescriptionKind::Answer;
+        self.events.push_back(Event::LocalDescription { kind, sdp });
+        self.answered = true;
+        self.apply_transport(&transport, client, transport.ice_lite, now)
+    }
+
+    fn remote_answer(
+        &mut self,
+        kind: DescriptionKind,
+        sdp: &str,
+        now: Instant,
+    ) -> Result<(), Fault> {
+        let applied = self.jsep.apply_remote(kind, sdp)?;
+        self.answered = kind == DescriptionKind::Answer;
+        if self.answered {
+            self.restart_offered = false;
+        }
+        let Some(transport) = applied.transport else {
+            return Ok(());
+        };
+        let client = self
+            .dtls
+            .client()
+            .unwrap_or(transport.setup == Setup::Passive);
+        self.apply_transport(&transport, client, true, now)
+    }
+
+    fn remote_rollback(&mut self) -> Result<(), Fault> {
+        self.jsep.apply_remote(DescriptionKind::Rollback, "")?;
+        self.take_back_restart();
+        Ok(())
+    }
+
+    /// An offer that was applied but cannot be answered leaves no trace.
+    fn give_up_offer(&mut self, reason: &str) -> Result<(), Fault> {
+        self.ice.abandon_restart();
+        if let Err(error) = self.jsep.rollback() {
+            tracing::warn!(session = %self.config.id, %error, "an offer could not be rolled back");
+        }
+        Err(Fault::Session(SessionError::Description {
+            kind: DescriptionKind::Offer,
+            reason: reason.to_owned(),
+        }))
+    }
+
+    fn take_back_restart(&mut self) {
+        self.ice.abandon_restart();
+        self.restart_wanted |= std::mem::take(&mut self.restart_offered);
+    }
+
+    fn apply_transport(
+        &mut self,
+        transport: &RemoteTransport,
+        client: bool,
+        controlling: bool,
+        now: Instant,
+    ) -> Result<(), Fault> {
+        if let Err(error) = self.dtls.set_peer(transport.fingerprints.clone(), client) {
+            // Another certificate on the same association is another peer.
+            self.close(Some(error), now);
+            return Ok(());
+        }
+        self.ice
+            .start(&transport.ufrag, &transport.pwd, controlling, now);
+        let described = transport.candidates.iter().map(|c| c.candidate.clone());
+        let held = self.candidates.release(&transport.ufrag);
+        for candidate in described.chain(held) {
+            // One bad candidate is no reason to refuse a description.
+            if let Err(error) = self.add_candidate(candidate, now) {
+                tracing::debug!(session = %self.config.id, %error, "a candidate is left out");
+            }
+        }
+        Ok(())
+    }
+
+    fn remote_candidate(&mut self, candidate: &str, now: Instant) {
+        if candidate.is_empty() || candidate == "candidate:" {
+            // The end of candidates: with no state that waits for it, nothing changes.
+            return;
+        }
+        let result = match check_candidate(candidate) {
+            Ok(candidate) => self.add_candidate(candidate.to_owned(), now),
+            Err(error) => Err(SessionError::Candidate {
+                reason: error.to_string(),
+            }),
+        };
+        if self.ignores_offer && result.is_err() {
+            return;
+        }
+        self.refuse(result);
+    }
+
+    fn add_candidate(&mut self, candidate: String, now: Instant) -> Result<(), SessionError> {
+        let named = candidate_ufrag(&candidate);
+        let belongs = self
+            .ice
+            .remote_ufrag()
+            .is_some_and(|ufrag| named.is_none_or(|named| named == ufrag));
+        if !belongs {
+            return self.candidates.hold(candidate);
+        }
+        if let Some(name) = local_name(&candidate) {
+            let name = name.to_owned();
+            if self.candidates.resolve(&name, candidate)? {
+                self.events.push_back(Event::Resolve { name });
+            }
+            return Ok(());
+        }
+        self.ice.add_remote(&candidate, now)
+    }
+
+    /// After each answer, theirs or ours.
+    fn negotiated(&mut self, now: Instant) {
+        if self.is_closing() {
+            return;
+        }
+        let media = self.jsep.media();
+        self.events.push_back(Event::Media(convert::states(&media)));
+        self.negotiated = Some(convert::params(&media));
+        self.configure_media(now);
+        self.needed = false;
+        self.needs_checking = true;
+        if std::mem::take(&mut self.offer_wanted)
+            && (self.jsep.negotiation_needed() || self.restart_wanted)
+        {
+            self.make_offer(now);
+        }
+    }
+
+    fn local_transport(&self) -> LocalTransport {
+        let ice = self.ice.local();
+        LocalTransport {
+            ufrag: ice.ufrag,
+            pwd: ice.pwd,
+            fingerprint: self.config.certificate.fingerprint(),
+            candidates: ice.candidates,
+            gathering_done: true,
+        }
+    }
+
+    fn note_signaling(&mut self) {
+        let state = self.jsep.signaling_state();
+        if state != self.signaling && !self.is_closing() {
+            self.signaling = state;
+            self.events.push_back(Event::Signaling(state));
+        }
+    }
+
+    fn refuse(&mut self, result: Result<(), SessionError>) {
+        if let Err(error) = result {
+            self.events.push_back(Event::Refused(error));
+        }
+    }
+}
+
+/// Why a description was not applied.
+enum Fault {
+    Refused(JsepError),
+    Session(SessionError),
+}
+
+impl From<JsepError> for Fault {
+    fn from(error: JsepError) -> Self {
+        Self::Refused(error)
+    }
+}
