@@ -94,12 +94,6 @@ pub(crate) fn codec_of(caps: &gst::CapsRef) -> Option<Codec> {
         .map(|row| row.codec)
 }
 
-/// Whether caps are raw media.
-pub(crate) fn is_raw(caps: &gst::CapsRef) -> bool {
-    caps.structure(0)
-        .is_some_and(|s| s.name() == "video/x-raw" || s.name() == "audio/x-raw")
-}
-
 /// The form in which frames of a codec are packetised and come out of a depacketiser.
 pub(crate) fn form(codec: Codec) -> gst::Caps {
     parse(row(codec).form)
@@ -257,7 +251,8 @@ mod tests {
         init();
         for codec in Codec::all() {
             assert_eq!(codec_of(&form(codec)), Some(codec));
-            assert!(is_raw(&raw(codec)), "{codec:?}");
+            let name = raw(codec).structure(0).expect("one").name().to_owned();
+            assert_eq!(name, raw_media(codec.kind()));
             assert!(template(codec.kind()).can_intersect(&form(codec)));
             assert!(template(codec.kind()).can_intersect(&raw(codec)));
         }
@@ -292,7 +287,10 @@ mod tests {
                 .field("level", level)
                 .build();
             let fmtp = offer(Codec::H264, &caps).fmtp;
-            assert!(fmtp.ends_with(&format!("profile-level-id={expected}")), "{fmtp}");
+            assert!(
+                fmtp.ends_with(&format!("profile-level-id={expected}")),
+                "{fmtp}"
+            );
         }
         let unknown = gst::Caps::new_empty_simple("video/x-h264");
         assert_eq!(offer(Codec::H264, &unknown).fmtp, "");

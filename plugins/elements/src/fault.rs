@@ -26,9 +26,13 @@ pub(crate) fn post(element: &impl IsA<gst::Element>, fault: &Fault) {
     let element = element.upcast_ref::<gst::Element>();
     let text = &fault.text;
     match fault.domain {
-        Domain::MissingPlugin => gst::element_error!(element, gst::CoreError::MissingPlugin, ["{text}"]),
+        Domain::MissingPlugin => {
+            gst::element_error!(element, gst::CoreError::MissingPlugin, ["{text}"])
+        }
         Domain::Settings => gst::element_error!(element, gst::LibraryError::Settings, ["{text}"]),
-        Domain::Resource => gst::element_error!(element, gst::ResourceError::OpenReadWrite, ["{text}"]),
+        Domain::Resource => {
+            gst::element_error!(element, gst::ResourceError::OpenReadWrite, ["{text}"])
+        }
         Domain::Failed => gst::element_error!(element, gst::CoreError::Failed, ["{text}"]),
     }
 }

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 glib::wrapper! {
     /// The last element of a branch; not registered with the plugin.
-    pub(crate) struct Tap(ObjectSubclass<imp::Tap>)
+    pub struct Tap(ObjectSubclass<imp::Tap>)
         @extends gst_base::BaseSink, gst::Element, gst::Object;
 }
 
@@ -112,6 +112,7 @@ mod imp {
     use super::*;
 
     #[derive(Default)]
+    #[allow(missing_debug_implementations)] // Packetizer and Handle have little to tell.
     pub struct Tap {
         pub(super) running: OnceLock<Running>,
         pub(super) active: AtomicBool,

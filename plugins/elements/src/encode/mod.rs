@@ -54,8 +54,14 @@ impl Branch {
         bin.add_many(&chain)?;
         gst::Element::link_many(&chain)?;
         let first = chain.first().expect("the tap is there at least");
-        let target = first.static_pad("sink").expect("every element here has one");
-        bin.add_pad(&gst::GhostPad::builder_with_target(&target)?.name("sink").build())?;
+        let target = first
+            .static_pad("sink")
+            .expect("every element here has one");
+        bin.add_pad(
+            &gst::GhostPad::builder_with_target(&target)?
+                .name("sink")
+                .build(),
+        )?;
         Ok(Self { bin, tap, encoder })
     }
 

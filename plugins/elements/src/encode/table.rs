@@ -209,14 +209,17 @@ const TABLE: [Row; 10] = [
 
 /// The encoder for a codec, if one is installed.
 pub(crate) fn choose(codec: Codec) -> Option<Choice> {
-    let known = TABLE.iter().filter(|row| row.codec == codec).find_map(|row| {
-        Some(Choice {
-            factory: gst::ElementFactory::find(row.factory)?,
-            bitrate: row.bitrate,
-            settings: row.settings,
-            filter: row.filter.parse().expect("a test parses every filter"),
-        })
-    });
+    let known = TABLE
+        .iter()
+        .filter(|row| row.codec == codec)
+        .find_map(|row| {
+            Some(Choice {
+                factory: gst::ElementFactory::find(row.factory)?,
+                bitrate: row.bitrate,
+                settings: row.settings,
+                filter: row.filter.parse().expect("a test parses every filter"),
+            })
+        });
     known.or_else(|| by_rank(codec))
 }
 
@@ -247,7 +250,11 @@ fn by_rank(codec: Codec) -> Option<Choice> {
         .ok()
         .and_then(|encoder| discover_bitrate(&encoder));
     Some(Choice {
-        filter: if factory.can_src_any_caps(&form) { form } else { media },
+        filter: if factory.can_src_any_caps(&form) {
+            form
+        } else {
+            media
+        },
         factory,
         bitrate,
         settings: &[],
@@ -255,21 +262,28 @@ fn by_rank(codec: Codec) -> Option<Choice> {
 }
 
 fn discover_bitrate(encoder: &gst::Element) -> Option<Bitrate> {
-    ["target-bitrate", "bitrate"].into_iter().find_map(|property| {
-        let spec = encoder.find_property(property)?;
-        let blurb = spec.blurb().unwrap_or_default().to_lowercase();
-        let kilo = ["kbit", "kbps", "kilobit"].iter().any(|word| blurb.contains(word));
-        Some(Bitrate {
-            property,
-            unit: if kilo { 1_000 } else { 1 },
-            live: spec.flags().contains(gst::PARAM_FLAG_MUTABLE_PLAYING),
+    ["target-bitrate", "bitrate"]
+        .into_iter()
+        .find_map(|property| {
+            let spec = encoder.find_property(property)?;
+            let blurb = spec.blurb().unwrap_or_default().to_lowercase();
+            let kilo = ["kbit", "kbps", "kilobit"]
+                .iter()
+                .any(|word| blurb.contains(word));
+            Some(Bitrate {
+                property,
+                unit: if kilo { 1_000 } else { 1 },
+                live: spec.flags().contains(gst::PARAM_FLAG_MUTABLE_PLAYING),
+            })
         })
-    })
 }
 
 impl Choice {
     /// Makes the encoder, set up for low latency and with its first bitrate.
-    pub(crate) fn create(&self, bits_per_second: u64) -> Result<gst::Element, gst::glib::BoolError> {
+    pub(crate) fn create(
+        &self,
+        bits_per_second: u64,
+    ) -> Result<gst::Element, gst::glib::BoolError> {
         let encoder = self.factory.create().build()?;
         for (property, value) in self.settings {
             if encoder.has_property(property) {

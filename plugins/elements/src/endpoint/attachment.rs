@@ -6,23 +6,23 @@ use std::sync::Arc;
 
 /// One m-line of one session on which the peer sends.
 #[derive(Clone, Debug)]
-pub struct IncomingMedia {
+pub(crate) struct IncomingMedia {
     /// The session.
-    pub session: SessionId,
+    pub(crate) session: SessionId,
     /// The session's name in signalling.
-    pub peer: String,
+    pub(crate) peer: String,
     /// The m-line.
-    pub mid: Mid,
+    pub(crate) mid: Mid,
     /// Audio or video.
-    pub kind: MediaKind,
+    pub(crate) kind: MediaKind,
     /// Codecs the peer may send, first the one it prefers.
-    pub codecs: Vec<CodecParams>,
+    pub(crate) codecs: Vec<CodecParams>,
     /// The peer's MediaStream ids.
-    pub streams: Vec<String>,
+    pub(crate) streams: Vec<String>,
 }
 
 /// Where the frames of one incoming m-line go.
-pub trait FrameSink: Send + Sync {
+pub(crate) trait FrameSink: Send + Sync {
     /// A frame arrived. Called on the io thread: must not block, must not call application code.
     fn frame(&self, frame: ReceivedFrame);
     /// No frame will come any more. Same rules.
@@ -31,31 +31,31 @@ pub trait FrameSink: Send + Sync {
 
 /// Where the endpoint can be reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listening {
+pub(crate) struct Listening {
     /// Base address of the pages and of WHIP and WHEP; empty where signalling has none.
-    pub web_uri: String,
+    pub(crate) web_uri: String,
     /// More for the user's eye, from the signaller; may be empty.
-    pub text: String,
+    pub(crate) text: String,
     /// The UDP port of all sessions.
-    pub udp_port: u16,
+    pub(crate) udp_port: u16,
 }
 
 /// A session that ended by a fault of its peer or of the path to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SessionFault {
+pub(crate) struct SessionFault {
     /// The session's name in signalling.
-    pub session: String,
+    pub(crate) session: String,
     /// The peer's name in signalling.
-    pub peer: String,
+    pub(crate) peer: String,
     /// One of the signaller interface's codes (`bad-request`, `not-acceptable`, …).
-    pub code: &'static str,
+    pub(crate) code: &'static str,
     /// What happened, and what to do where something can be done.
-    pub text: String,
+    pub(crate) text: String,
 }
 
 /// An element as its endpoint sees it. Every call comes from the endpoint's control thread, so it may
 /// block on GStreamer state changes; none is made while a lock of the endpoint is held.
-pub trait Attachment: Send + Sync {
+pub(crate) trait Attachment: Send + Sync {
     /// The first session negotiated `codec` for `track`: make such frames from now on.
     fn codec_wanted(&self, _track: TrackId, _codec: &CodecParams) {}
     /// The last session that took `codec` of `track` is gone.

@@ -234,17 +234,15 @@ impl Control {
         let mut changed = Vec::new();
         for peer in self.peers.values_mut() {
             if peer.tracks.contains(&id) {
-                peer.may_offer = true;
                 changed.push((peer.id, Command::SetTrackCodecs(id, codecs.clone())));
             } else if peer.wish != rtc_signaller::Wish::Publish {
-                peer.may_offer = true;
                 peer.tracks.insert(id);
                 changed.push((peer.id, Command::AddTransceiver(track.transceiver(false))));
             }
         }
         for (peer, command) in changed {
             self.setup.handle.command(peer, command);
-            self.setup.handle.command(peer, Command::Negotiate);
+            self.renegotiate(peer);
         }
         self.start_pending(Instant::now());
     }
@@ -254,18 +252,33 @@ impl Control {
         for key in self.takers.remove_track(id) {
             self.forget_stream(key);
         }
+        let mut changed = Vec::new();
         for peer in self.peers.values_mut() {
             if peer.tracks.remove(&id) {
                 peer.sending.retain(|(track, _)| *track != id);
-                peer.may_offer = true;
-                self.setup.handle.command(peer.id, Command::RemoveTrack(id));
-                self.setup.handle.command(peer.id, Command::Negotiate);
+                changed.push(peer.id);
             }
+        }
+        for peer in changed {
+            self.setup.handle.command(peer, Command::RemoveTrack(id));
+            self.renegotiate(peer);
+        }
+    }
+
+    fn renegotiate(&mut self, id: SessionId) {
+        if let Some(peer) = self.peers.get_mut(&id) {
+            peer.may_offer = true;
+            peer.offer_asked = true;
+            self.setup.handle.command(id, Command::Negotiate);
         }
     }
 
     fn detach(&mut self, id: AttachmentId) {
-        let tracks: Vec<_> = self.tracks.iter().filter(|track| track.owner == id).collect();
+        let tracks: Vec<_> = self
+            .tracks
+            .iter()
+            .filter(|track| track.owner == id)
+            .collect();
         let tracks: Vec<_> = tracks.into_iter().map(|track| track.id).collect();
         // The element still hears what is released, so that it can take its encoders down.
         for track in tracks {

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MPL-2.0
 //! The control thread's inbox: everything that happens to an endpoint, one behind another.
+use super::AttachmentId;
 use super::attachment::Attachment;
 use super::track::Track;
-use super::AttachmentId;
 use rtc_payload::{Codec, SessionId, TrackId};
 use rtc_session::{CodecOffer, Event, SessionStats};
 use rtc_signaller::{Role, Wish};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender};
-use std::sync::Arc;
 use std::time::Duration;
 
 /// Something for the control thread.
@@ -100,7 +100,10 @@ impl Inbox {
     /// As [`Self::send`], for what a peer's messages cause: dropped when too many wait.
     pub(super) fn send_signalled(&self, signalled: Signalled) {
         if self.signalled.load(Ordering::Relaxed) >= MAX_SIGNALLED {
-            gst::warning!(super::control::CAT, "signalling is too fast, a message is dropped");
+            gst::warning!(
+                super::control::CAT,
+                "signalling is too fast, a message is dropped"
+            );
             return;
         }
         self.signalled.fetch_add(1, Ordering::Relaxed);

@@ -88,7 +88,7 @@ pub(crate) struct Endpoint {
     control: Option<JoinHandle<()>>,
     handle: Handle,
     /// Joins the io thread when dropped; after `control`, which still says goodbye.
-    driver: JoinGuard,
+    _driver: JoinGuard,
 }
 
 impl Endpoint {
@@ -128,7 +128,7 @@ impl Endpoint {
             inbox,
             control: Some(control),
             handle,
-            driver,
+            _driver: driver,
         })
     }
 

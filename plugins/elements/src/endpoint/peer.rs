@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! What the control thread knows of one session, and of one that still waits for inputs.
-use super::inbox::Signalled;
 use super::AttachmentId;
+use super::inbox::Signalled;
 use rtc_payload::{Codec, Mid, SessionId, TrackId};
 use rtc_signaller::{Role, Wish};
 use std::collections::{HashMap, HashSet};
@@ -18,6 +18,8 @@ pub(super) struct Peer {
     pub(super) wish: Wish,
     /// Whether we may make offers: we began, or something was added since.
     pub(super) may_offer: bool,
+    /// An offer was asked for and has not come yet: it will hold whatever is needed now.
+    pub(super) offer_asked: bool,
     /// Tracks the session knows of.
     pub(super) tracks: HashSet<TrackId>,
     /// What was negotiated to be sent.

@@ -28,7 +28,11 @@ impl Control {
             } => self.on_requested(session, peer, role, wish),
             Signalled::Ended { session } => {
                 self.pending.retain(|pending| pending.session != session);
-                if let Some(peer) = self.names.get(&session).and_then(|id| self.peers.get_mut(id)) {
+                if let Some(peer) = self
+                    .names
+                    .get(&session)
+                    .and_then(|id| self.peers.get_mut(id))
+                {
                     peer.farewell_said = true;
                     self.setup.handle.command(peer.id, Command::Close);
                 }
@@ -38,7 +42,8 @@ impl Control {
                 gst::warning!(CAT, "signaller: {text}");
                 self.to_all(|attachment| attachment.signaller_failed(&text));
             }
-            Signalled::Description { ref session, .. } | Signalled::Candidate { ref session, .. } => {
+            Signalled::Description { ref session, .. }
+            | Signalled::Candidate { ref session, .. } => {
                 let waiting = self.pending.iter_mut().find(|p| p.session == *session);
                 match (waiting, self.names.get(session)) {
                     (Some(pending), _) => pending.keep(signalled),
@@ -75,7 +80,10 @@ impl Control {
     }
 
     fn on_requested(&mut self, session: String, peer: String, role: Role, wish: Wish) {
-        gst::info!(CAT, "session {session} asked for by {peer}: {role:?}, {wish:?}");
+        gst::info!(
+            CAT,
+            "session {session} asked for by {peer}: {role:?}, {wish:?}"
+        );
         let limit = self.setup.sessions.max_sessions as usize;
         if limit > 0 && self.peers.len() + self.pending.len() >= limit {
             let text = format!("all {limit} places are taken (max-consumers={limit})");
@@ -83,7 +91,12 @@ impl Control {
             return;
         }
         if self.names.contains_key(&session) || self.pending.len() >= MAX_PENDING {
-            self.refuse(&session, &peer, EndCode::Busy, "too many sessions are starting");
+            self.refuse(
+                &session,
+                &peer,
+                EndCode::Busy,
+                "too many sessions are starting",
+            );
             return;
         }
         self.pending.push(Pending {
@@ -113,7 +126,8 @@ impl Control {
 
     fn has_all(&self, wish: Wish) -> bool {
         let receives = self.attachments.values().any(|a| !a.receive.is_empty());
-        let ready = !self.tracks.is_empty() && self.tracks.iter().all(super::track::Track::is_ready);
+        let ready =
+            !self.tracks.is_empty() && self.tracks.iter().all(super::track::Track::is_ready);
         match wish {
             Wish::Publish => receives,
             Wish::View => ready,
@@ -172,6 +186,7 @@ impl Control {
             peer: pending.peer,
             wish: pending.wish,
             may_offer: pending.role == Role::Offer,
+            offer_asked: pending.role == Role::Offer,
             tracks,
             sending: Vec::new(),
             receiving: HashMap::new(),
@@ -228,7 +243,9 @@ impl Control {
     }
 
     fn refuse(&self, session: &str, peer: &str, code: EndCode, text: &str) {
-        self.setup.signaller.end_session(session, code.as_str(), text);
+        self.setup
+            .signaller
+            .end_session(session, code.as_str(), text);
         self.report_fault(&SessionFault {
             session: session.into(),
             peer: peer.into(),
@@ -243,6 +260,7 @@ impl Control {
         };
         match event {
             Event::LocalDescription { kind, sdp } => {
+                peer.offer_asked &= kind != DescriptionKind::Offer;
                 self.setup
                     .signaller
                     .send_description(&peer.session, kind.as_str(), &sdp);
@@ -257,7 +275,8 @@ impl Control {
                 Some(mid.as_str()),
                 i32::from(index),
             ),
-            Event::NegotiationNeeded if peer.may_offer => {
+            Event::NegotiationNeeded if peer.may_offer && !peer.offer_asked => {
+                peer.offer_asked = true;
                 self.setup.handle.command(id, Command::Negotiate);
             }
             Event::Media(states) => self.on_media(id, &states),
@@ -312,7 +331,11 @@ impl Control {
         let gone: Vec<Mid> = peer
             .receiving
             .keys()
-            .filter(|mid| !states.iter().any(|s| s.mid == **mid && !s.receiving.is_empty()))
+            .filter(|mid| {
+                !states
+                    .iter()
+                    .any(|s| s.mid == **mid && !s.receiving.is_empty())
+            })
             .cloned()
             .collect();
         let name = peer.peer.clone();
@@ -360,7 +383,10 @@ impl Control {
 
     fn remove_receiver(&mut self, id: SessionId, mid: &Mid) {
         self.setup.routes.remove(id, mid);
-        let owner = self.peers.get_mut(&id).and_then(|peer| peer.receiving.remove(mid));
+        let owner = self
+            .peers
+            .get_mut(&id)
+            .and_then(|peer| peer.receiving.remove(mid));
         if let Some(attached) = owner.and_then(|owner| self.attachments.get(&owner)) {
             attached.attachment.media_removed(id, mid);
         }

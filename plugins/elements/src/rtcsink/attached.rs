@@ -12,7 +12,11 @@ use rtc_rtp::CodecParams;
 pub(super) struct Attached(pub(super) glib::WeakRef<RtcSink>);
 
 impl Attached {
-    fn with_stream(&self, track: TrackId, call: impl FnOnce(&std::sync::Arc<super::stream::Stream>)) {
+    fn with_stream(
+        &self,
+        track: TrackId,
+        call: impl FnOnce(&std::sync::Arc<super::stream::Stream>),
+    ) {
         if let Some(element) = self.0.upgrade()
             && let Some(stream) = element.imp().stream_of(track)
         {
@@ -74,7 +78,9 @@ impl Attachment for Attached {
 }
 
 fn post(element: &RtcSink, structure: gst::Structure) {
-    let message = gst::message::Element::builder(structure).src(element).build();
+    let message = gst::message::Element::builder(structure)
+        .src(element)
+        .build();
     // Without a bus nobody wants to know.
     let _ = element.post_message(message);
 }

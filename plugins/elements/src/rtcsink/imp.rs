@@ -19,6 +19,7 @@ use std::sync::{Arc, LazyLock, Mutex};
 /// See the module above.
 #[derive(Default, glib::Properties)]
 #[properties(wrapper_type = super::RtcSink)]
+#[allow(missing_debug_implementations)] // Mutexes of what GStreamer shows better.
 pub struct RtcSink {
     #[property(name = "endpoint", get, set, type = String, member = endpoint, mutable_ready,
         blurb = "Name of the endpoint: elements of one process with the same name share one signaller, one \
@@ -178,18 +179,21 @@ impl ElementImpl for RtcSink {
 
     fn pad_templates() -> &'static [gst::PadTemplate] {
         static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(|| {
-            [("video_%u", MediaKind::Video), ("audio_%u", MediaKind::Audio)]
-                .map(|(name, kind)| {
-                    gst::PadTemplate::with_gtype(
-                        name,
-                        gst::PadDirection::Sink,
-                        gst::PadPresence::Request,
-                        &caps::template(kind),
-                        RtcSinkPad::static_type(),
-                    )
-                    .expect("name, direction and presence agree")
-                })
-                .into()
+            [
+                ("video_%u", MediaKind::Video),
+                ("audio_%u", MediaKind::Audio),
+            ]
+            .map(|(name, kind)| {
+                gst::PadTemplate::with_gtype(
+                    name,
+                    gst::PadDirection::Sink,
+                    gst::PadPresence::Request,
+                    &caps::template(kind),
+                    RtcSinkPad::static_type(),
+                )
+                .expect("name, direction and presence agree")
+            })
+            .into()
         });
         &TEMPLATES
     }

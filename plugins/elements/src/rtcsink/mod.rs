@@ -14,8 +14,6 @@ mod running;
 mod settings;
 mod stream;
 
-pub(crate) use pad::RtcSinkPad;
-
 use gst::glib;
 use gst::prelude::*;
 use std::sync::LazyLock;
@@ -28,7 +26,7 @@ glib::wrapper! {
 }
 
 /// Registers the element.
-pub fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
+pub(crate) fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
     gst::Element::register(
         Some(plugin),
         "rtcsink",

@@ -14,7 +14,11 @@ glib::wrapper! {
 impl RtcSinkPad {
     /// The MediaStream id to announce, or `default` if none was set.
     pub(super) fn stream_id(&self, default: &str) -> String {
-        let msid = self.imp().msid.lock().unwrap_or_else(PoisonError::into_inner);
+        let msid = self
+            .imp()
+            .msid
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if msid.is_empty() {
             default.to_owned()
         } else {

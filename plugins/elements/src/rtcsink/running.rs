@@ -107,7 +107,9 @@ impl RtcSink {
 
     pub(super) fn stream_of(&self, track: TrackId) -> Option<Arc<Stream>> {
         let streams: Vec<_> = self.streams().values().cloned().collect();
-        streams.into_iter().find(|stream| stream.track() == Some(track))
+        streams
+            .into_iter()
+            .find(|stream| stream.track() == Some(track))
     }
 
     /// The signaller as a child to set properties of: made when first asked for, and then kept.
@@ -120,7 +122,11 @@ impl RtcSink {
 
     pub(super) fn stats(&self) -> gst::Structure {
         let running = self.running().clone();
-        report::sessions(running.map(|running| running.endpoint.stats()).unwrap_or_default())
+        report::sessions(
+            running
+                .map(|running| running.endpoint.stats())
+                .unwrap_or_default(),
+        )
     }
 
     pub(super) fn settings(&self) -> MutexGuard<'_, Settings> {
@@ -131,7 +137,9 @@ impl RtcSink {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn streams(&self) -> MutexGuard<'_, std::collections::BTreeMap<String, Arc<Stream>>> {
+    pub(super) fn streams(
+        &self,
+    ) -> MutexGuard<'_, std::collections::BTreeMap<String, Arc<Stream>>> {
         self.streams.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -213,7 +213,10 @@ impl Stream {
     }
 
     fn offer_raw(&self, running: &Running) {
-        let codecs = running.codecs.iter().filter(|codec| codec.kind() == self.kind);
+        let codecs = running
+            .codecs
+            .iter()
+            .filter(|codec| codec.kind() == self.kind);
         let (able, unable): (Vec<Codec>, Vec<Codec>) =
             codecs.partition(|codec| table::choose(**codec).is_some());
         if able.is_empty() {
@@ -296,7 +299,10 @@ impl Stream {
 
     fn branch(&self, codec: Codec) -> Option<Branch> {
         let state = self.state();
-        state.branches.get(&codec).map(|attached| attached.branch.clone())
+        state
+            .branches
+            .get(&codec)
+            .map(|attached| attached.branch.clone())
     }
 
     fn tap_config(self: &Arc<Self>, running: &Running, codec: Codec) -> TapConfig {
