@@ -4,16 +4,37 @@
 //! A [`Negotiator`] holds the transceivers and descriptions of one peer connection. The session tells it
 //! what to send and receive, gives it the peer's texts, and asks for offers, answers and the outcome
 //! ([`NegotiatedMedia`]). A call that fails leaves everything as it was.
+//!
+//! ```text
+//! text --parse--> Description --apply--> Negotiator --offer, answer--> Description --write--> text
+//!                                            |
+//!                                         outcome --> NegotiatedMedia
+//! ```
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod answer;
+mod apply;
 mod candidate;
+mod capability;
+mod description;
 mod error;
+mod extension;
+mod fmtp;
+mod needed;
 mod negotiated;
 mod negotiator;
+mod offer;
+mod outcome;
+mod parse;
+mod parse_section;
+mod payload_type;
+mod rollback;
 mod state;
+mod transceiver;
 mod transceiver_init;
 mod transport;
+mod write;
 
 pub use candidate::check_candidate;
 pub use error::JsepError;
