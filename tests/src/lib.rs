@@ -2,3 +2,5 @@
 //! The kit of the integration tests: labs, programs and browsers.
 pub mod browser;
 pub mod lab;
+pub mod swarm;
+pub mod usage;

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Many light viewers of one WHEP address: decode nothing, count frames and gaps.
+use rtc_driver::{Driver, DriverConfig, Handle, JoinGuard, SessionOptions};
+use rtc_payload::{MediaKind, SessionId};
+use rtc_rtp::MediaEvent;
+use rtc_session::{
+    Certificate, Command, ConnectionState, DescriptionKind, Direction, Event, TransceiverInit,
+};
+use serde_json::json;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::{Duration, Instant};
+
+/// How long all viewers of a round may take to their first frame.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+struct Viewer {
+    asked: Instant,
+    first_frame: Option<Duration>,
+    frames: u64,
+    gaps: u64,
+    bytes: u64,
+    resource: Option<String>,
+    connected: bool,
+    closed: bool,
+}
+
+enum Heard {
+    Event(SessionId, Event),
+    Answer(SessionId, Result<(String, Option<String>), String>),
+}
+
+/// Viewers of one address, all on one UDP port and one thread.
+pub struct Swarm {
+    url: String,
+    handle: Handle,
+    // Ends the io thread with the swarm.
+    _guard: JoinGuard,
+    heard: Receiver<Heard>,
+    tell: Sender<Heard>,
+    viewers: HashMap<SessionId, Viewer>,
+    certificate: Arc<Certificate>,
+    /// What went wrong with signalling.
+    pub errors: Vec<String>,
+}
+
+impl std::fmt::Debug for Swarm {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Swarm").field("url", &self.url).finish_non_exhaustive()
+    }
+}
+
+impl Swarm {
+    /// A swarm without viewers yet.
+    ///
+    /// # Errors
+    /// If there is no socket or no certificate to be had.
+    pub fn new(url: &str) -> Result<Self, Box<dyn std::error::Error>> {
+        let (tell, heard) = channel();
+        let events = tell.clone();
+        let outlet = move |session: SessionId, event: Event| {
+            let _ = events.send(Heard::Event(session, event));
+        };
+        let (handle, guard) = Driver::start(DriverConfig::default(), Box::new(outlet))?;
+        Ok(Self {
+            url: url.to_owned(),
+            handle,
+            _guard: guard,
+            heard,
+            tell,
+            viewers: HashMap::new(),
+            certificate: Arc::new(Certificate::generate()?),
+            errors: vec![],
+        })
+    }
+
+    /// Lets `viewers` come and waits until each has a frame (60 s at the most).
+    pub fn come(&mut self, viewers: usize) {
+        for _ in 0..viewers {
+            self.open();
+        }
+        self.hear_until(PATIENCE, |swarm| {
+            swarm.viewers.values().all(|v| v.frames > 0 || v.closed)
+        });
+    }
+
+    /// Watches for `time`; what was seen, frames per second those of this time alone.
+    pub fn watch(&mut self, time: Duration) -> serde_json::Value {
+        let before: u64 = self.viewers.values().map(|v| v.frames).sum();
+        self.hear_until(time, |_| false);
+        let after: u64 = self.viewers.values().map(|v| v.frames).sum();
+        self.report((after - before) as f64 / time.as_secs_f64())
+    }
+
+    fn open(&mut self) {
+            let session = self.handle.open(SessionOptions::new(self.certificate.clone()));
+            for kind in [MediaKind::Video, MediaKind::Audio] {
+                let init = TransceiverInit {
+                    kind,
+                    direction: Direction::RecvOnly,
+                    track: None,
+                    codecs: vec![],
+                    stream: String::new(),
+                };
+                self.handle.command(session, Command::AddTransceiver(init));
+            }
+            self.handle.command(session, Command::Negotiate);
+            let viewer = Viewer {
+                asked: Instant::now(),
+                first_frame: None,
+                frames: 0,
+                gaps: 0,
+                bytes: 0,
+                resource: None,
+                connected: false,
+                closed: false,
+            };
+            self.viewers.insert(session, viewer);
+    }
+
+    /// Every viewer says goodbye.
+    pub fn go(&mut self) {
+        let viewers: Vec<(SessionId, Option<String>)> = self
+            .viewers
+            .iter()
+            .map(|(id, viewer)| (*id, viewer.resource.clone()))
+            .collect();
+        for (session, resource) in viewers {
+            self.handle.command(session, Command::Close);
+            if let Some(resource) = resource
+                && let Err(error) = ureq::delete(&resource).call()
+            {
+                self.errors.push(format!("DELETE {resource}: {error}"));
+            }
+        }
+        self.hear_until(Duration::from_secs(5), |swarm| swarm.viewers.values().all(|v| v.closed));
+        self.viewers.clear();
+    }
+
+    fn hear_until(&mut self, limit: Duration, done: impl Fn(&Self) -> bool) {
+        let end = Instant::now() + limit;
+        while !done(self) {
+            match self.heard.recv_timeout(end.saturating_duration_since(Instant::now())) {
+                Ok(heard) => self.hear(heard),
+                Err(_) => return,
+            }
+        }
+    }
+
+    fn hear(&mut self, heard: Heard) {
+        match heard {
+            Heard::Event(session, Event::LocalDescription { sdp, .. }) => self.post(session, sdp),
+            Heard::Event(session, event) => {
+                if let Some(viewer) = self.viewers.get_mut(&session) {
+                    viewer.hear(event);
+                }
+            }
+            Heard::Answer(session, Ok((sdp, resource))) => {
+                if let Some(viewer) = self.viewers.get_mut(&session) {
+                    viewer.resource = resource;
+                }
+                let kind = DescriptionKind::Answer;
+                self.handle.command(session, Command::RemoteDescription { kind, sdp });
+            }
+            Heard::Answer(session, Err(error)) => {
+                self.errors.push(error);
+                if let Some(viewer) = self.viewers.get_mut(&session) {
+                    viewer.closed = true;
+                }
+            }
+        }
+    }
+
+    fn post(&self, session: SessionId, sdp: String) {
+        let (url, tell) = (self.url.clone(), self.tell.clone());
+        std::thread::spawn(move || {
+            let _ = tell.send(Heard::Answer(session, answer_of(&url, &sdp)));
+        });
+    }
+
+    fn report(&self, frames_per_second: f64) -> serde_json::Value {
+        let mut first: Vec<u64> = self
+            .viewers
+            .values()
+            .filter_map(|viewer| viewer.first_frame)
+            .map(|time| time.as_millis() as u64)
+            .collect();
+        first.sort_unstable();
+        let sum = |of: fn(&Viewer) -> u64| self.viewers.values().map(of).sum::<u64>();
+        json!({
+            "viewers": self.viewers.len(),
+            "connected": self.viewers.values().filter(|v| v.connected).count(),
+            "with_frames": first.len(),
+            "frames": sum(|v| v.frames),
+            "frames_per_second": frames_per_second,
+            "least_frames": self.viewers.values().map(|v| v.frames).min(),
+            "gaps": sum(|v| v.gaps),
+            "bytes": sum(|v| v.bytes),
+            "first_frame_ms_median": first.get(first.len() / 2),
+            "first_frame_ms_last": first.last(),
+        })
+    }
+}
+
+impl Viewer {
+    fn hear(&mut self, event: Event) {
+        match event {
+            Event::Connection(ConnectionState::Connected) => self.connected = true,
+            Event::Rtp(MediaEvent::Frame(frame)) if frame.codec.kind() == MediaKind::Video => {
+                self.frames += 1;
+                self.bytes += frame.data.len() as u64;
+                if self.first_frame.is_none() {
+                    self.first_frame = Some(self.asked.elapsed());
+                } else if frame.discontinuity {
+                    self.gaps += 1;
+                }
+            }
+            Event::Closed(_) => self.closed = true,
+            _ => {}
+        }
+    }
+}
+
+/// The answer and the resource's address of a WHEP POST.
+fn answer_of(url: &str, offer: &str) -> Result<(String, Option<String>), String> {
+    let mut response = ureq::post(url)
+        .header("Content-Type", "application/sdp")
+        .send(offer)
+        .map_err(|error| format!("POST {url}: {error}"))?;
+    let origin = url.splitn(4, '/').take(3).collect::<Vec<_>>().join("/");
+    let resource = response
+        .headers()
+        .get("location")
+        .and_then(|value| value.to_str().ok())
+        .map(|location| match location.starts_with('/') {
+            true => format!("{origin}{location}"),
+            false => location.to_owned(),
+        });
+    let sdp = response.body_mut().read_to_string().map_err(|error| error.to_string())?;
+    Ok((sdp, resource))
+}
