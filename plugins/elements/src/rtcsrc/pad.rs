@@ -16,9 +16,9 @@ pub struct RtcSrcPad {
     mid: Mutex<String>,
     #[property(
         get,
-        blurb = "The peer that sends, as signalling names it (text; read-only)"
+        blurb = "The session the pad belongs to, as signalling names it (text; read-only)"
     )]
-    peer: Mutex<String>,
+    session: Mutex<String>,
     #[property(
         get,
         blurb = "The peer's MediaStream ids of this track, separated by spaces; tracks with a common id belong together (text, may be empty; read-only)"
@@ -33,7 +33,7 @@ impl RtcSrcPad {
             *field.lock().unwrap_or_else(PoisonError::into_inner) = text;
         };
         set(&self.mid, media.mid.to_string());
-        set(&self.peer, media.peer.clone());
+        set(&self.session, media.peer.clone());
         set(&self.msid, media.streams.join(" "));
     }
 }

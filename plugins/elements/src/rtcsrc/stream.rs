@@ -85,7 +85,9 @@ impl Stream {
     pub(super) fn remove(&self, src: &RtcSrc) {
         self.queue.ended();
         let _ = self.pad.set_active(false);
-        let _ = src.remove_pad(&self.pad);
+        if self.pad.parent().is_some() {
+            let _ = src.remove_pad(&self.pad);
+        }
         let _ = self.feed.set_locked_state(true);
         let _ = self.feed.set_state(gst::State::Null);
         self.tail.clear();
@@ -143,3 +145,7 @@ fn pad(src: &RtcSrc, media: &IncomingMedia, number: u32) -> Result<RtcSrcPad, gl
 fn is_unlinked(proxy: &gst::ProxyPad) -> bool {
     proxy.internal().is_some_and(|pad| !pad.is_linked())
 }
+
+#[cfg(test)]
+#[path = "stream_test.rs"]
+mod tests;
