@@ -2,5 +2,7 @@
 //! The kit of the integration tests: labs, programs and browsers.
 pub mod browser;
 pub mod lab;
+pub mod link;
+pub mod pair;
 pub mod swarm;
 pub mod usage;

@@ -6,8 +6,8 @@ use rtc_payload::{Codec, EncodedFrame, FrameInfo, MediaKind, SessionId, TrackId}
 use rtc_rtp::{MediaEvent, Packetizer, ReceivedFrame, WallClock};
 use rtc_session::{
     Certificate, Command, ConnectionState, Datagram, DescriptionKind, Direction, DtlsVersion,
-    Event, IceConnectionState, MediaState, Output, Session, SessionConfig, SessionError, Transmit,
-    TransceiverInit,
+    Event, IceConnectionState, MediaState, Output, Session, SessionConfig, SessionError,
+    TransceiverInit, Transmit,
 };
 use std::collections::HashMap;
 use std::fmt;
@@ -160,7 +160,9 @@ pub fn frame(kind: MediaKind, number: u32, keyframe: bool, size: usize) -> Encod
 
 /// The number in a frame of the kit.
 pub fn number(received: &ReceivedFrame) -> u32 {
-    received.data[10..14].iter().fold(0, |n, b| n << 8 | u32::from(*b))
+    received.data[10..14]
+        .iter()
+        .fold(0, |n, b| n << 8 | u32::from(*b))
 }
 
 fn codec_of(kind: MediaKind) -> Codec {
@@ -234,7 +236,14 @@ impl Pair {
 
     /// Sends `count` frames of a track at 30 per second from one side while time goes on; keyframes
     /// where the session wants one, as an encoder would make them. Returns the number after the last.
-    pub fn stream(&mut self, side: usize, track: u32, kind: MediaKind, from: u32, count: u32) -> u32 {
+    pub fn stream(
+        &mut self,
+        side: usize,
+        track: u32,
+        kind: MediaKind,
+        from: u32,
+        count: u32,
+    ) -> u32 {
         for at in from..from + count {
             let wanted = self.peers[side].keyframes_wanted.remove(&TrackId(track));
             self.send_frame(side, track, &frame(kind, at, wanted.is_some(), 3000));
@@ -251,7 +260,9 @@ impl Pair {
             .packetizers
             .entry(track)
             .or_insert_with(|| Packetizer::new(track, frame.codec, MAX_PACKET));
-        let block = packetizer.block(frame, self.now).expect("the kit's frames are sound");
+        let block = packetizer
+            .block(frame, self.now)
+            .expect("the kit's frames are sound");
         peer.session.send_block(&Arc::new(block), self.now);
         self.drain(side);
     }
@@ -272,7 +283,11 @@ impl Pair {
         let arrivals = self.links.iter().filter_map(Link::next_arrival);
         let signals = self.signals.iter().map(|(at, ..)| *at);
         let deadlines = self.peers.iter().map(|peer| peer.deadline);
-        let next = arrivals.chain(signals).chain(deadlines).min().unwrap_or(end);
+        let next = arrivals
+            .chain(signals)
+            .chain(deadlines)
+            .min()
+            .unwrap_or(end);
         if next > end {
             self.now = end;
             return false;
@@ -369,19 +384,26 @@ impl Pair {
         let at = self.now + self.config.signalling;
         let mut later = Vec::new();
         if !self.config.candidates_in_descriptions {
-            let is_candidate = |line: &&str| line.starts_with("a=candidate") || line.starts_with("a=end-of");
-            later = sdp.lines().filter(|line| line.starts_with("a=candidate")).map(str::to_owned).collect();
+            let is_candidate =
+                |line: &&str| line.starts_with("a=candidate") || line.starts_with("a=end-of");
+            later = sdp
+                .lines()
+                .filter(|line| line.starts_with("a=candidate"))
+                .map(str::to_owned)
+                .collect();
             let kept: Vec<&str> = sdp.lines().filter(|line| !is_candidate(line)).collect();
             sdp = kept.join("\r\n") + "\r\n";
         }
-        self.signals.push((at, 1 - side, Command::RemoteDescription { kind, sdp }));
+        self.signals
+            .push((at, 1 - side, Command::RemoteDescription { kind, sdp }));
         for candidate in later {
             let command = Command::RemoteCandidate {
                 candidate,
                 mid: None,
                 index: Some(0),
             };
-            self.signals.push((at + Duration::from_millis(50), 1 - side, command));
+            self.signals
+                .push((at + Duration::from_millis(50), 1 - side, command));
         }
     }
 }
@@ -432,12 +454,18 @@ impl Peer {
 
     /// The connection state told last.
     pub fn state(&self) -> ConnectionState {
-        self.connection.last().map_or(ConnectionState::New, |(_, state)| *state)
+        self.connection
+            .last()
+            .map_or(ConnectionState::New, |(_, state)| *state)
     }
 
     /// When a connection state was told last.
     pub fn when(&self, state: ConnectionState) -> Option<Instant> {
-        let found = self.connection.iter().rev().find(|(_, told)| *told == state);
+        let found = self
+            .connection
+            .iter()
+            .rev()
+            .find(|(_, told)| *told == state);
         found.map(|(at, _)| *at)
     }
 

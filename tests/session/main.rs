@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Two sessions on simulated time: what they do together, one behaviour a file.
+mod connect;
