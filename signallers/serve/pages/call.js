@@ -24,6 +24,8 @@ export class Call extends EventTarget {
   reason = '';
   pc = null;
   session = null;
+  /** Whether there will be no new try. */
+  final = false;
   #role;
   #prepare;
   #socket = null;
@@ -185,8 +187,8 @@ export class Call extends EventTarget {
   #fail(reason, code = '') {
     if (this.state === 'idle') return;
     this.#drop(reason);
-    this.#set('failed', reason);
     this.final = FINAL.has(code);
+    this.#set('failed', reason);
     if (this.final) return;
     const wait = Math.min(LONGEST_WAIT, 1000 * 2 ** this.#failures++) * (0.75 + Math.random() / 2);
     this.#timer = setTimeout(() => this.start(), wait);

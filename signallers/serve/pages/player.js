@@ -65,7 +65,7 @@ function show() {
 
 function message(connected, picture, sound, shown) {
   if (call.state === 'connecting') return 'Connecting …';
-  if (call.state === 'failed') return call.reason;
+  if (call.state === 'failed') return call.final ? call.reason : `${call.reason} — trying again …`;
   if (!connected || shown) return '';
   if (picture) return 'Waiting for the first picture …';
   return sound ? '' : 'Connected; nothing is being sent yet.';

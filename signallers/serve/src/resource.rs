@@ -240,3 +240,50 @@ async fn drain(mut body: Body) {
 fn unknown_session() -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "no such session, or it is over")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::Bytes;
+    use futures_util::stream::{self, StreamExt};
+    use tokio::time::Instant;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_does_not_come_is_a_gateway_timeout() {
+        let (never_used, answer) = oneshot::channel();
+        let asked = Instant::now();
+        let problem = wait_for(Protocol::Whep, answer).await.unwrap_err();
+        assert_eq!(problem.status, StatusCode::GATEWAY_TIMEOUT);
+        assert!(asked.elapsed() >= ANSWER_TIMEOUT && asked.elapsed() < 2 * ANSWER_TIMEOUT);
+        drop(never_used);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_trickles_is_given_up() {
+        let drip = stream::unfold((), |()| async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            Some((
+                Ok::<_, std::convert::Infallible>(Bytes::from_static(b"v")),
+                (),
+            ))
+        });
+        let asked = Instant::now();
+        let problem = read(Body::from_stream(drip.boxed())).await.unwrap_err();
+        assert_eq!(problem.status, StatusCode::REQUEST_TIMEOUT);
+        assert!(asked.elapsed() < 2 * BODY_TIMEOUT);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_endless_body_is_refused_after_a_bounded_part_of_it() {
+        const CHUNK: usize = 1024 * 1024;
+        let taken = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let counter = taken.clone();
+        let flood = stream::repeat_with(move || {
+            counter.fetch_add(CHUNK, std::sync::atomic::Ordering::Relaxed);
+            Ok::<_, std::convert::Infallible>(Bytes::from_static(&[b'x'; CHUNK]))
+        });
+        let problem = read(Body::from_stream(flood)).await.unwrap_err();
+        assert_eq!(problem.status, StatusCode::PAYLOAD_TOO_LARGE);
+        assert!(taken.load(std::sync::atomic::Ordering::Relaxed) <= MAX_DRAINED + 3 * CHUNK);
+    }
+}
