@@ -21,7 +21,7 @@ pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     )
 });
 
-#[derive(Default, glib::Properties)]
+#[derive(Debug, Default, glib::Properties)]
 #[properties(wrapper_type = super::RtcSrc)]
 pub struct RtcSrc {
     #[property(name = "endpoint", get, set, type = String, member = endpoint, mutable_ready,

@@ -33,7 +33,7 @@ glib::wrapper! {
 }
 
 /// Registers the element, with rank PRIMARY.
-pub fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
+pub(crate) fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
     crate::transform::register();
     gst::Element::register(
         Some(plugin),

@@ -86,25 +86,15 @@ impl Attachment for Receiver {
         let Some(src) = self.0.upgrade() else {
             return;
         };
-        let Listening {
-            web_uri,
-            text,
-            udp_port,
-        } = listening;
+        let text = announcement(&src.name(), listening);
         let structure = gst::Structure::builder("rtc-listening")
-            .field("web-uri", web_uri)
-            .field("text", text)
-            .field("udp-port", u32::from(*udp_port))
+            .field("uri", &listening.web_uri)
+            .field("udp-port", u32::from(listening.udp_port))
+            .field("text", &text)
             .build();
         post(&src, structure);
-        if !web_uri.is_empty() && !src.property::<bool>("quiet") {
-            let base = web_uri.trim_end_matches('/');
-            eprintln!(
-                "{}: publish at {base}/publish  (WHIP {base}/whip, ICE udp {udp_port}; set \
-                 web-address=0.0.0.0:8080 for the LAN){}{text}",
-                src.name(),
-                if text.is_empty() { "" } else { " " },
-            );
+        if !src.property::<bool>("quiet") {
+            eprintln!("{text}");
         }
     }
 
@@ -119,4 +109,43 @@ fn post(src: &RtcSrc, structure: gst::Structure) {
     let message = gst::message::Element::builder(structure).src(src).build();
     // Without a bus nobody wants to know.
     let _ = src.post_message(message);
+}
+
+/// The one line for the user.
+fn announcement(name: &str, listening: &Listening) -> String {
+    let Listening {
+        web_uri,
+        text,
+        udp_port,
+    } = listening;
+    if web_uri.is_empty() {
+        return format!("{name}: {text}  (ICE udp {udp_port})");
+    }
+    let base = web_uri.trim_end_matches('/');
+    let lan = match base.rsplit_once(':') {
+        Some((host, port)) if host.ends_with("127.0.0.1") || host.ends_with("localhost") => {
+            format!("; set web-address=0.0.0.0:{port} for the LAN")
+        }
+        _ => String::new(),
+    };
+    format!("{name}: publish at {base}/publish  (WHIP {base}/whip, ICE udp {udp_port}{lan})")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_names_page_whip_port_and_the_way_to_the_lan() {
+        let listening = Listening {
+            web_uri: "http://127.0.0.1:8080/".into(),
+            text: String::new(),
+            udp_port: 8189,
+        };
+        assert_eq!(
+            announcement("rtcsrc0", &listening),
+            "rtcsrc0: publish at http://127.0.0.1:8080/publish  (WHIP http://127.0.0.1:8080/whip, ICE udp \
+             8189; set web-address=0.0.0.0:8080 for the LAN)"
+        );
+    }
 }

@@ -21,6 +21,15 @@ pub(super) struct Running {
     streams: Vec<Arc<Stream>>,
 }
 
+impl std::fmt::Debug for Running {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Running")
+            .field("endpoint", &self.endpoint)
+            .field("streams", &self.streams.len())
+            .finish_non_exhaustive()
+    }
+}
+
 /// What the streams of one session have in common.
 struct Shared {
     clock: SessionClock,
