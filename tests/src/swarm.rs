@@ -94,7 +94,10 @@ impl Swarm {
     }
 
     fn open(&mut self) {
-            let session = self.handle.open(SessionOptions::new(self.certificate.clone()));
+            let mut options = SessionOptions::new(self.certificate.clone());
+            // All viewers have one server: nothing but the port tells their datagrams apart.
+            options.own_port = true;
+            let session = self.handle.open(options);
             for kind in [MediaKind::Video, MediaKind::Audio] {
                 let init = TransceiverInit {
                     kind,
