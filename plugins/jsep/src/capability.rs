@@ -129,7 +129,8 @@ fn receive_variants(codec: Codec, lenient: bool) -> Vec<Variant> {
 fn fmtp_of(key: CodecKey, given: &str, receive: bool) -> String {
     match (key.codec, key.variant) {
         (_, Variant::H264(profile, mode)) => {
-            let level = value(given, "profile-level-id").unwrap_or(profile_level_id(profile));
+            let level =
+                value(given, "profile-level-id").unwrap_or_else(|| profile_level_id(profile));
             // No sprop-parameter-sets: they go in band (RFC 7742 §6.2).
             format!("level-asymmetry-allowed=1;packetization-mode={mode};profile-level-id={level}")
         }
@@ -166,7 +167,8 @@ pub(crate) struct Common<'a> {
     pub(crate) theirs: &'a Format,
 }
 
-/// What both sides can, in our order. An exact H.264 profile goes before one that merely contains ours.
+/// What both sides can, in our order; variants of a codec that is only received in the peer's. An exact
+/// H.264 profile goes before one that merely contains ours.
 pub(crate) fn common<'a>(ours: &'a [Capability], theirs: &'a Section) -> Vec<Common<'a>> {
     let mut list: Vec<Common<'a>> = Vec::new();
     for capability in ours {
@@ -191,7 +193,25 @@ pub(crate) fn common<'a>(ours: &'a [Capability], theirs: &'a Section) -> Vec<Com
             });
         }
     }
-    list
+    let rank = |entry: &Common<'_>| {
+        let codec = entry.ours.key.codec;
+        let same = |other: &Common<'_>| other.ours.key.codec == codec && !other.ours.send;
+        let place = |pt| theirs.codecs.iter().position(|format| format.pt == pt);
+        match entry.ours.send {
+            true => (
+                list.iter()
+                    .position(|other| other.theirs.pt == entry.theirs.pt),
+                None,
+            ),
+            false => (list.iter().position(same), place(entry.theirs.pt)),
+        }
+    };
+    let mut ranked: Vec<_> = list
+        .iter()
+        .map(|entry| (rank(entry), entry.clone()))
+        .collect();
+    ranked.sort_by_key(|(rank, _)| *rank);
+    ranked.into_iter().map(|(_, entry)| entry).collect()
 }
 
 /// The feedback we speak, by kind (RFC 4585 §4.2).

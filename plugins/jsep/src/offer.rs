@@ -105,7 +105,10 @@ impl Negotiator {
                 .agreed
                 .as_ref()
                 .and_then(|agreed| agreed.local.sections.get(index));
-            return Section::rejected(dead.unwrap_or(&Section::new("audio", PROFILE)));
+            return match dead {
+                Some(dead) => Section::rejected(dead),
+                None => Section::rejected(&Section::new("audio", PROFILE)),
+            };
         };
         let before = self
             .agreed

@@ -14,9 +14,12 @@ use rtc_payload::{Codec, Mid, Ssrc};
 impl Negotiator {
     pub(crate) fn outcome(&self) -> NegotiatedMedia {
         let mut media = NegotiatedMedia::default();
-        let agreed = match (&self.pending, &self.agreed) {
-            (Pending::RemotePranswer(agreed), _) | (_, Some(agreed)) => agreed,
-            (_, None) => return media,
+        let pending = match &self.pending {
+            Pending::RemotePranswer(agreed) => Some(agreed),
+            _ => None,
+        };
+        let Some(agreed) = pending.or(self.agreed.as_ref()) else {
+            return media;
         };
         let sections = agreed.local.sections.iter().zip(&agreed.remote.sections);
         for (index, (local, remote)) in sections.enumerate() {

@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Negotiations between two negotiators, with recorded browser offers, and with broken texts.
+mod browser;
+mod kit;
+mod pair;
