@@ -137,7 +137,10 @@ fn states_are_told_in_w3c_s_order() {
         assert_eq!(told[0], IceConnectionState::Checking);
         // With all candidates known at once there may be nothing left to check.
         let found = [IceConnectionState::Connected, IceConnectionState::Completed];
-        assert!(told.len() > 1 && told[1..].iter().all(|state| found.contains(state)), "{told:?}");
+        assert!(
+            told.len() > 1 && told[1..].iter().all(|state| found.contains(state)),
+            "{told:?}"
+        );
         assert_eq!(peer.session.signaling_state(), SignalingState::Stable);
         assert_eq!(peer.needed, u32::from(std::ptr::eq(peer, &pair.peers[0])));
     }

@@ -1,3 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Two sessions on simulated time: what they do together, one behaviour a file.
 mod connect;
+mod hostile;
+mod media;
+mod negotiation;
+mod restart;
+mod silence;

@@ -135,8 +135,12 @@ pub fn sending(track: u32, kind: MediaKind, direction: Direction) -> Command {
 }
 
 /// A frame of the kit: its number stands in its bytes.
-pub fn frame(kind: MediaKind, number: u32, keyframe: bool, size: usize) -> EncodedFrame {
-    let mut data = vec![0u8; size.max(16)];
+pub fn frame(kind: MediaKind, number: u32, keyframe: bool) -> EncodedFrame {
+    let size = match kind {
+        MediaKind::Video => 3000,
+        MediaKind::Audio => 200,
+    };
+    let mut data = vec![0u8; size];
     if kind == MediaKind::Video {
         // RFC 6386 §9.1: bit 0 clear in a keyframe, then start code and size.
         data[0] = if keyframe { 0x10 } else { 0x11 };
@@ -201,7 +205,7 @@ impl Pair {
     /// If they don't connect.
     pub fn connected(config: PairConfig) -> Self {
         let mut pair = Self::new(config);
-        pair.command(0, sending(1, MediaKind::Video, Direction::SendOnly));
+        pair.command(0, sending(1, MediaKind::Video, Direction::SendRecv));
         pair.run_until_connected(Duration::from_secs(10));
         pair
     }
@@ -246,7 +250,7 @@ impl Pair {
     ) -> u32 {
         for at in from..from + count {
             let wanted = self.peers[side].keyframes_wanted.remove(&TrackId(track));
-            self.send_frame(side, track, &frame(kind, at, wanted.is_some(), 3000));
+            self.send_frame(side, track, &frame(kind, at, wanted.is_some()));
             self.run(FRAME);
         }
         from + count
