@@ -208,7 +208,9 @@ impl Program {
         );
         let from = line.find("http://").expect("just looked for");
         let address = line[from..].split_whitespace().next().unwrap_or_default();
-        address.trim_end_matches(['/', ',', ')']).to_owned()
+        // rtcsrc names its publish page, rtcsink its root.
+        let base = address.trim_end_matches(['/', ',', ')']);
+        base.trim_end_matches("/publish").to_owned()
     }
 
     /// Asks it to end as Ctrl-C does, and waits for it.
