@@ -55,20 +55,30 @@ impl Negotiator {
         Ok(text)
     }
 
-    /// Gives transceivers without an m-line one: first those whose m-line is dead (JS-09), then new ones.
+    /// Gives transceivers without an m-line one: a dead one of their kind (JS-09), else a new one.
     fn give_lines(&mut self) {
-        let mut index = 0;
+        let mut new = self.line_count();
         for at in 0..self.transceivers.len() {
             let transceiver = &self.transceivers[at];
             if transceiver.line.is_some() || self.able(transceiver) == Direction::Inactive {
                 continue;
             }
-            while self.at(index).is_some() {
-                index += 1;
-            }
+            let index = self.dead_line(transceiver.kind).unwrap_or_else(|| {
+                new += 1;
+                new - 1
+            });
             let mid = self.new_mid(&[]);
             self.transceivers[at].line = Some(Line { mid, index });
         }
+    }
+
+    /// An m-line that was rejected. RFC 9429 would have any kind in it; same kind is what peers are used to.
+    fn dead_line(&self, kind: MediaKind) -> Option<usize> {
+        let sections = &self.agreed.as_ref()?.local.sections;
+        let dead = |(index, section): (usize, &Section)| {
+            section.media == kind.as_str() && self.at(index).is_none()
+        };
+        sections.iter().enumerate().position(dead)
     }
 
     fn line_count(&self) -> usize {

@@ -114,28 +114,42 @@ fn a_track_added_while_an_offer_is_under_way_waits_for_the_next() {
 
 #[test]
 fn a_rejected_m_line_is_recycled() {
-    let (mut a, mut b) = (peer(&[]), peer(&[Codec::Opus]));
-    a.add_transceiver(track(1, &[Codec::Vp8], Direction::SendOnly));
+    let (mut a, mut b) = (peer(&[]), peer(&[Codec::Opus, Codec::Vp8]));
+    a.add_transceiver(track(1, &[Codec::H264], Direction::SendOnly));
     a.add_transceiver(track(2, &[Codec::Opus], Direction::SendOnly));
     let (_, answer) = negotiate(&mut a, &mut b);
-    assert!(answer.contains("m=video 0 "), "nothing receives video at b");
+    assert!(answer.contains("m=video 0 "), "b can't take H.264");
     assert!(answer.contains("a=group:BUNDLE 1\r\n"));
     assert_eq!(a.media().lines.len(), 1);
     assert!(
         !a.negotiation_needed(),
         "a refused track is not offered over and over"
     );
-    a.add_transceiver(track(3, &[Codec::Opus], Direction::SendOnly));
+    a.add_transceiver(track(3, &[Codec::Vp8], Direction::SendOnly));
     let (offer, _) = negotiate(&mut a, &mut b);
     let lines: Vec<&str> = offer
         .lines()
         .filter(|line| line.starts_with("m="))
         .collect();
     assert_eq!(lines.len(), 2);
-    assert!(lines.iter().all(|line| line.starts_with("m=audio 9 ")));
+    assert!(lines[0].starts_with("m=video 9 ") && lines[1].starts_with("m=audio 9 "));
     assert!(offer.contains("a=mid:2\r\n") && offer.contains("a=mid:1\r\n"));
     assert_eq!(a.media().send.len(), 2);
     assert!(b.media().recv.iter().all(|recv| recv.active));
+}
+
+#[test]
+fn a_rejected_m_line_without_heir_keeps_its_place() {
+    let (mut a, mut b) = (peer(&[]), peer(&[Codec::Opus]));
+    a.add_transceiver(track(1, &[Codec::Vp8], Direction::SendOnly));
+    a.add_transceiver(track(2, &[Codec::Opus], Direction::SendOnly));
+    negotiate(&mut a, &mut b);
+    {
+        let (offer, answer) = negotiate(x, y);
+        assert!(offer.contains("m=video 0 ") && answer.contains("m=video 0 "));
+        let (offer, _) = negotiate(y, x);
+        assert!(offer.contains("m=video 0 ") && offer.contains("m=audio 9 "));
+    }
 }
 
 #[test]
