@@ -5,6 +5,8 @@
 // Goodbyes after which another try would end the same way.
 const FINAL = new Set(['not-acceptable', 'bad-request', 'too-large', 'unauthorized']);
 const LONGEST_WAIT = 15_000;
+// Without a connection by then there will be none: the answer was lost, or no path leads to the peer.
+const CONNECT_TIMEOUT = 20_000;
 
 const token = new URL(location.href).searchParams.get('token');
 
@@ -26,6 +28,8 @@ export class Call extends EventTarget {
   session = null;
   /** Whether there will be no new try. */
   final = false;
+  /** The kinds (`audio`, `video`) that were refused for want of a common codec. */
+  refused = [];
   #role;
   #prepare;
   #socket = null;
@@ -119,6 +123,9 @@ export class Call extends EventTarget {
         this.#fail('the connection was lost');
       }
     };
+    this.#timer = setTimeout(() => {
+      if (this.pc === pc && this.state === 'connecting') this.#fail('no connection came about');
+    }, CONNECT_TIMEOUT);
     document.dispatchEvent(new CustomEvent('rtc-connection', { detail: pc }));
     await this.#prepare(pc);
   }
@@ -142,6 +149,19 @@ export class Call extends EventTarget {
     if (kind === 'offer') {
       await pc.setLocalDescription();
       this.#sendDescription(pc);
+    }
+    this.#weigh(kind === 'offer' ? pc.localDescription.sdp : sdp);
+  }
+
+  /** Looks for m-lines that the answer refuses. */
+  #weigh(answer) {
+    const lines = [...answer.matchAll(/^m=(\w+) (\d+)/gm)].map(([, kind, port]) => ({ kind, port }));
+    this.refused = lines.filter(({ port }) => port === '0').map(({ kind }) => kind);
+    if (lines.length && this.refused.length === lines.length) {
+      const reason = this.#role === 'view' ? 'this browser can’t decode what the server sends' : 'the server takes nothing that this browser sends';
+      this.#fail(`no codec in common: ${reason}`, 'not-acceptable');
+    } else {
+      this.dispatchEvent(new Event('state'));
     }
   }
 
@@ -186,7 +206,7 @@ export class Call extends EventTarget {
 
   #fail(reason, code = '') {
     if (this.state === 'idle') return;
-    this.#drop(reason);
+    this.#drop(reason, code === 'not-acceptable' ? code : 'bye');
     this.final = FINAL.has(code);
     this.#set('failed', reason);
     if (this.final) return;
@@ -194,14 +214,15 @@ export class Call extends EventTarget {
     this.#timer = setTimeout(() => this.start(), wait);
   }
 
-  #drop(text = '') {
+  #drop(text = '', code = 'bye') {
     clearTimeout(this.#timer);
     const { pc } = this;
     const socket = this.#socket;
-    this.#send({ type: 'bye', code: 'bye', text: text.slice(0, 200) });
+    this.#send({ type: 'bye', code, text: text.slice(0, 200) });
     this.#socket = null;
     this.pc = null;
     this.session = null;
+    this.refused = [];
     this.#work = Promise.resolve();
     socket?.close();
     pc?.close();

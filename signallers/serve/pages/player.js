@@ -59,7 +59,7 @@ function show() {
   $('unmute').hidden = !(connected && sound && video.muted);
   $('fullscreen').hidden = !(connected && shown && document.fullscreenEnabled);
   $('retry').hidden = call.state !== 'failed';
-  $('sound').hidden = !(connected && sound && !picture);
+  $('sound').hidden = !(connected && sound && !picture && !call.refused.includes('video'));
   $('message').textContent = message(connected, picture, sound, shown);
 }
 
@@ -67,6 +67,7 @@ function message(connected, picture, sound, shown) {
   if (call.state === 'connecting') return 'Connecting …';
   if (call.state === 'failed') return call.final ? call.reason : `${call.reason} — trying again …`;
   if (!connected || shown) return '';
+  if (call.refused.includes('video')) return 'This browser can’t decode the picture.';
   if (picture) return 'Waiting for the first picture …';
   return sound ? '' : 'Connected; nothing is being sent yet.';
 }

@@ -74,7 +74,14 @@ pub(crate) async fn offer(
         signaller.report_session_requested(&id, &peer.address.to_string(), Role::Answer, wish);
         signaller.report_description(&id, "offer", &sdp);
     });
-    let sdp = wait_for(protocol, answer).await?;
+    let sdp = match wait_for(protocol, answer).await {
+        Ok(sdp) => sdp,
+        Err(problem) => {
+            // Silent if it was the endpoint that ended the session.
+            hub.peer_ended(&id, EndCode::Error, &problem.detail);
+            return Err(problem);
+        }
+    };
     pending.answered = true;
     drop(pending);
     hub.report(|signaller| signaller.report_session_started(&id));
