@@ -144,7 +144,7 @@ mod tests {
         };
         for _ in 0..3000 {
             let lens: Vec<usize> = (0..=random(9)).map(|_| 1 + random(400) as usize).collect();
-            let max = 10 + random(300) as usize;
+            let max = 8 + random(300) as usize;
             let mut expected = (0, 0);
             for payload in plan(&lens, max) {
                 assert!(payload.len <= max && !payload.elements.is_empty());
@@ -161,6 +161,19 @@ mod tests {
             }
             assert_eq!(expected, (lens.len(), 0));
         }
+    }
+
+    #[test]
+    fn several_tile_groups_mostly_make_payloads_of_one_size() {
+        let mut even = 0;
+        for len in 1000..2000 {
+            let payloads = plan(&[13, len, len / 2 + 300, 5, len + 77], 1200);
+            let (last, full) = payloads.split_last().unwrap();
+            let size = payloads[0].len;
+            even += usize::from(full.iter().all(|payload| payload.len == size));
+            assert!(last.len <= 1200);
+        }
+        assert!(even >= 990, "{even}");
     }
 
     #[test]

@@ -45,6 +45,8 @@ impl Packetize for Packetizer {
                 max: MAX_FRAME,
             });
         }
+        // A STAP-A tells lengths in 16 bits; no datagram holds more.
+        let max_payload = max_payload.min(usize::from(u16::MAX));
         let units = self.units(frame)?;
         if units.is_empty() {
             return Err(PayloadError::Empty);
@@ -86,7 +88,7 @@ fn write_group(units: &[&[u8]], out: &mut Payloads) {
             let forbidden = headers().fold(0, |bits, header| bits | header & nal::FORBIDDEN);
             out.extend(&[forbidden | importance.unwrap_or(0) | nal::STAP_A]);
             for unit in units {
-                // A group is no larger than a payload, and a payload than a datagram.
+                // Payloads were limited to what 16 bits can tell.
                 out.extend(&(unit.len() as u16).to_be_bytes());
                 out.extend(unit);
             }
