@@ -268,17 +268,15 @@ fn both_sides_get_the_same_keys_in_every_version() {
 
 #[test]
 fn a_handshake_survives_loss() {
-    // Not for two sides on rtc-dtls, of which some in a hundred fail at a loss of 5 %.
-    for (versions, percent) in [
-        ([DtlsVersion::Auto; 2], 33),
-        ([DtlsVersion::Auto, DtlsVersion::V12], 33),
-    ] {
+    use DtlsVersion::{Auto, V12};
+    // Both implementations as they are, each against each.
+    for versions in [[Auto; 2], [Auto, V12], [V12, Auto], [V12, V12]] {
         for round in 0..20 {
             let mut now = Instant::now();
             let [mut a, mut b] = pair(versions, now);
             // A multiplicative hash: no rhythm that a flight of three could fall in with.
             let hash = |n: u32| (n + 1000 * round).wrapping_mul(2_654_435_761) >> 16;
-            talk(&mut a, &mut b, &mut now, 20, &|n| hash(n) % 100 < percent);
+            talk(&mut a, &mut b, &mut now, 20, &|n| hash(n) % 3 == 0);
             assert_eq!(
                 ready(&mut a).material,
                 ready(&mut b).material,

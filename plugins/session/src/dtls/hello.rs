@@ -20,8 +20,8 @@ pub(crate) struct Hello {
     seen: Vec<bool>,
 }
 
-const RECORD_HEADER: usize = 13;
-const HANDSHAKE_HEADER: usize = 12;
+pub(super) const RECORD_HEADER: usize = 13;
+pub(super) const HANDSHAKE_HEADER: usize = 12;
 const HANDSHAKE: u8 = 22;
 const CLIENT_HELLO: u8 = 1;
 const EXT_USE_SRTP: u16 = 14;

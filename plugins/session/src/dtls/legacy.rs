@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 //! DTLS 1.2 with peers that have RSA certificates (GStreamer's `webrtcbin`), by `rtc-dtls`.
-use super::hello::records;
+use super::hello::{HANDSHAKE_HEADER, RECORD_HEADER, records};
 use super::{Engine, EngineEvent, EngineEvents};
 use crate::{Certificate, SessionError};
 use bytes::BytesMut;
@@ -10,7 +10,7 @@ use rtc_dtls::endpoint::{Endpoint, EndpointEvent};
 use rtc_dtls::extension::extension_use_srtp::SrtpProtectionProfile;
 use rtc_rtp::SrtpProfile;
 use rtc_shared::TransportProtocol;
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -19,7 +19,10 @@ use std::time::{Duration, Instant};
 /// One association, whatever path ICE uses: rtc-dtls wants an address to know it by.
 const PEER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
 const CHANGE_CIPHER_SPEC: u8 = 20;
+const HANDSHAKE: u8 = 22;
 const LAST_CONTENT_TYPE: u8 = 23;
+/// Fragments remembered; a handshake of one of ours has some ten, of the largest chains some fifty.
+const MAX_SEEN: usize = 512;
 /// rtc-dtls gives up after seven retransmissions at this interval.
 const FLIGHT_INTERVAL: Duration = Duration::from_millis(800);
 /// Datagrams a handshake may take. rtc-dtls keeps records of a coming epoch without a bound of its
@@ -33,6 +36,7 @@ pub(super) struct Legacy {
     client: bool,
     datagrams: usize,
     record: BytesMut,
+    seen: Seen,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +65,7 @@ impl Legacy {
             client,
             datagrams: 0,
             record: BytesMut::new(),
+            seen: Seen::default(),
         })
     }
 
@@ -107,7 +112,9 @@ impl Engine for Legacy {
         }
         self.record.clear();
         for record in records(datagram).filter(|record| is_welcome(record, self.phase)) {
-            self.record.extend_from_slice(record);
+            if self.phase == Phase::Connected || !self.seen.is_repetition(record) {
+                self.record.extend_from_slice(record);
+            }
         }
         if self.record.is_empty() {
             return Ok(());
@@ -172,6 +179,37 @@ impl fmt::Debug for Legacy {
             .field("phase", &self.phase)
             .field("client", &self.client)
             .finish_non_exhaustive()
+    }
+}
+
+/// The handshake fragments that rtc-dtls was given: message number and offset.
+///
+/// While it waits for the peer's flight, rtc-dtls takes any handshake record, even one it has had,
+/// for a sign of life and stops repeating its own flight. If that flight was lost, both sides wait
+/// for each other for ever. So repetitions are kept from it, until it is connected and has its last
+/// flight to repeat on them.
+#[derive(Debug, Default)]
+struct Seen(HashSet<(u16, [u8; 3])>);
+
+impl Seen {
+    /// Whether all that a record holds was seen before; notes it.
+    fn is_repetition(&mut self, record: &[u8]) -> bool {
+        // Type, and epoch 0: later ones are encrypted.
+        if record[0] != HANDSHAKE || record[3..5] != [0, 0] {
+            return false;
+        }
+        let mut rest = &record[RECORD_HEADER..];
+        let mut all = true;
+        while let Some(header) = rest.get(..HANDSHAKE_HEADER) {
+            let number = u16::from_be_bytes([header[4], header[5]]);
+            let new = self.0.len() < MAX_SEEN
+                && self.0.insert((number, [header[6], header[7], header[8]]));
+            // A lost HelloVerifyRequest is made again for each repetition of the first hello.
+            all &= !new && number > 0;
+            let length = u32::from_be_bytes([0, header[9], header[10], header[11]]) as usize;
+            rest = rest.get(HANDSHAKE_HEADER + length..).unwrap_or_default();
+        }
+        all
     }
 }
 
