@@ -58,8 +58,9 @@ def pad_added(element, pad):
 
 
 def on_offer(promise, _):
-    offer = promise.get_reply().get_value("offer")
-    kept.append(offer)
+    reply = promise.get_reply()
+    offer = reply.get_value("offer")
+    kept.extend((reply, offer))
     rtc.emit("set-local-description", offer, None)
     gathered()
 
@@ -103,7 +104,8 @@ if ROLE == "publish":
     pipeline = Gst.parse_launch(PUBLISH)
     rtc = pipeline.get_by_name("rtc")
 else:
-    pipeline = Gst.parse_launch("webrtcbin name=rtc bundle-policy=max-bundle")
+    # One element alone would be parsed into itself, not into a pipeline.
+    pipeline = Gst.parse_launch("webrtcbin name=rtc bundle-policy=max-bundle fakesrc num-buffers=0 ! fakesink async=false")
     rtc = pipeline.get_by_name("rtc")
     for caps in (
         "application/x-rtp,media=video,encoding-name=VP8,payload=96,clock-rate=90000",

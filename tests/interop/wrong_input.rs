@@ -22,7 +22,9 @@ fn lab() -> Option<Lab> {
 /// Status and body of one HTTP request.
 fn curl(lab: &Lab, arguments: &[&str]) -> (u32, String) {
     let mut command = lab.command("curl");
-    command.args(["-s", "--max-time", "20", "-w", "\n%{http_code}"]).args(arguments);
+    command
+        .args(["-s", "--max-time", "20", "-w", "\n%{http_code}"])
+        .args(arguments);
     let out = command.output().expect("curl runs");
     let text = String::from_utf8_lossy(&out.stdout).into_owned();
     let (body, status) = text.rsplit_once('\n').unwrap_or(("", &text));
@@ -31,7 +33,10 @@ fn curl(lab: &Lab, arguments: &[&str]) -> (u32, String) {
 
 fn post(lab: &Lab, url: &str, kind: &str, body: &str) -> (u32, String) {
     let header = format!("Content-Type: {kind}");
-    curl(lab, &["-X", "POST", "-H", &header, "--data-binary", body, url])
+    curl(
+        lab,
+        &["-X", "POST", "-H", &header, "--data-binary", body, url],
+    )
 }
 
 #[test]
@@ -62,7 +67,10 @@ fn a_forced_codec_without_encoder_is_an_error_that_names_what_to_install() {
     let status = program.wait(LIMIT);
     let printed = program.printed();
     assert!(!status.success(), "{printed}");
-    assert!(printed.contains("VP9") || printed.contains("video/x-vp9"), "{printed}");
+    assert!(
+        printed.contains("VP9") || printed.contains("video/x-vp9"),
+        "{printed}"
+    );
     assert!(printed.contains("vp9enc"), "{printed}");
     let _ = std::fs::remove_dir_all(folder);
 }
@@ -76,7 +84,14 @@ fn plugins_without_encoders() -> PathBuf {
         .output()
         .expect("pkg-config runs");
     let system = String::from_utf8_lossy(&out.stdout).trim().to_owned();
-    for name in ["coreelements", "videotestsrc", "videoconvertscale", "audioconvert", "audioresample", "app"] {
+    for name in [
+        "coreelements",
+        "videotestsrc",
+        "videoconvertscale",
+        "audioconvert",
+        "audioresample",
+        "app",
+    ] {
         let file = format!("libgst{name}.so");
         let _ = symlink(Path::new(&system).join(&file), folder.join(&file));
     }
@@ -121,9 +136,17 @@ fn an_offer_of_10_mib_is_refused_with_413() {
     let url = format!("{}/whip", launch.wait_listening());
     let file = std::env::temp_dir().join(format!("rtc-large-{}.sdp", std::process::id()));
     std::fs::write(&file, "a=x\r\n".repeat(2 * 1024 * 1024)).expect("a temporary file");
-    let (status, reason) = post(&lab, &url, "application/sdp", &format!("@{}", file.display()));
+    let (status, reason) = post(
+        &lab,
+        &url,
+        "application/sdp",
+        &format!("@{}", file.display()),
+    );
     assert_eq!(status, 413, "{reason}");
-    assert!(reason.contains("KiB") || reason.contains("bytes"), "{reason}");
+    assert!(
+        reason.contains("KiB") || reason.contains("bytes"),
+        "{reason}"
+    );
     assert!(launch.runs(), "{}", launch.printed());
     let _ = std::fs::remove_file(file);
 }
@@ -138,9 +161,15 @@ fn a_browser_without_a_common_codec_reads_why_and_others_go_on() {
     let Some(lab) = lab() else { return };
     let mut launch = lab.launch("videotestsrc is-live=true ! rtcsink video-caps=video/x-h264");
     let url = format!("{}/", launch.wait_listening());
-    let mut other = Chromium.start(&lab, json!({"url": url, "scenario": "watch", "seconds": 12}));
+    let mut other = Chromium.start(
+        &lab,
+        json!({"url": url, "scenario": "watch", "seconds": 12}),
+    );
     // Firefox has no H.264 where its OpenH264 plugin can't be downloaded, as in a closed network.
-    let seen = Firefox.run(&lab, json!({"url": url, "scenario": "look", "state": "failed", "patience": 20}));
+    let seen = Firefox.run(
+        &lab,
+        json!({"url": url, "scenario": "look", "state": "failed", "patience": 20}),
+    );
     let text = seen["text"].as_str().unwrap_or_default().to_lowercase();
     assert!(text.contains("codec") || text.contains("h264"), "{seen:#}");
     let watched = rtc_tests::browser::result_of(&mut other);
@@ -156,5 +185,8 @@ fn an_unknown_uri_scheme_is_an_error_that_lists_the_known_ones() {
     let status = program.wait(LIMIT);
     let printed = program.printed();
     assert!(!status.success(), "{printed}");
-    assert!(printed.contains("gopher") && printed.contains("loopback"), "{printed}");
+    assert!(
+        printed.contains("gopher") && printed.contains("loopback"),
+        "{printed}"
+    );
 }

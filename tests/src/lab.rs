@@ -199,7 +199,7 @@ impl Program {
         }
     }
 
-    /// Waits for the element's line that tells where it listens; the address of the page.
+    /// Waits for the element's line that tells where it listens; scheme, host and port of it.
     pub fn wait_listening(&mut self) -> String {
         let line = self.wait_for(
             "line with the page's address",
@@ -207,10 +207,9 @@ impl Program {
             |line| line.contains(" at http://"),
         );
         let from = line.find("http://").expect("just looked for");
-        let address = line[from..].split_whitespace().next().unwrap_or_default();
-        // rtcsrc names its publish page, rtcsink its root.
-        let base = address.trim_end_matches(['/', ',', ')']);
-        base.trim_end_matches("/publish").to_owned()
+        let rest = line[from..].trim_start_matches("http://");
+        let host = rest.split(['/', ' ']).next().unwrap_or_default();
+        format!("http://{host}")
     }
 
     /// Asks it to end as Ctrl-C does, and waits for it.
