@@ -123,6 +123,21 @@ pub(crate) fn template(kind: MediaKind) -> gst::Caps {
     caps
 }
 
+/// [`template`] with the raw formats first that encoders take without conversion: a source that can make
+/// anything would else choose what its own list begins with.
+pub(crate) fn preference(kind: MediaKind) -> gst::Caps {
+    let mut caps = parse(match kind {
+        // An encoder upstream that is free to choose takes the profile every browser plays.
+        MediaKind::Video => {
+            "video/x-raw,format={I420,NV12}; video/x-h264,profile=constrained-baseline; \
+             video/x-h264,profile={main,high}"
+        }
+        MediaKind::Audio => "audio/x-raw,format=S16LE,layout=interleaved,rate=48000,channels=[1,2]",
+    });
+    caps.merge(template(kind));
+    caps
+}
+
 /// Every codec of a kind as caps: the default of `video-caps` and `audio-caps`.
 pub(crate) fn every(kind: MediaKind) -> gst::Caps {
     let mut caps = gst::Caps::new_empty();
@@ -205,6 +220,13 @@ fn h264_fmtp(structure: &gst::StructureRef) -> Option<String> {
     Some(format!(
         "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id={idc:02x}{constraints:02x}{level:02x}"
     ))
+}
+
+/// The profile of H.264 caps if it is one that no browser plays.
+pub(crate) fn exotic_profile(caps: &gst::CapsRef) -> Option<String> {
+    let profile: String = caps.structure(0)?.get("profile").ok()?;
+    let known = H264_PROFILES.iter().any(|(name, _, _)| *name == profile);
+    (!known).then_some(profile)
 }
 
 fn level_idc(text: &str) -> Option<u8> {
@@ -294,6 +316,11 @@ mod tests {
         }
         let unknown = gst::Caps::new_empty_simple("video/x-h264");
         assert_eq!(offer(Codec::H264, &unknown).fmtp, "");
+        assert_eq!(exotic_profile(&unknown), None);
+        let exotic = gst::Caps::builder("video/x-h264")
+            .field("profile", "high-4:4:4")
+            .build();
+        assert_eq!(exotic_profile(&exotic).as_deref(), Some("high-4:4:4"));
     }
 
     #[test]

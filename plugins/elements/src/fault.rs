@@ -27,13 +27,13 @@ pub(crate) fn post(element: &impl IsA<gst::Element>, fault: &Fault) {
     let text = &fault.text;
     match fault.domain {
         Domain::MissingPlugin => {
-            gst::element_error!(element, gst::CoreError::MissingPlugin, ["{text}"])
+            gst::element_error!(element, gst::CoreError::MissingPlugin, ("{text}"))
         }
-        Domain::Settings => gst::element_error!(element, gst::LibraryError::Settings, ["{text}"]),
+        Domain::Settings => gst::element_error!(element, gst::LibraryError::Settings, ("{text}")),
         Domain::Resource => {
-            gst::element_error!(element, gst::ResourceError::OpenReadWrite, ["{text}"])
+            gst::element_error!(element, gst::ResourceError::OpenReadWrite, ("{text}"))
         }
-        Domain::Failed => gst::element_error!(element, gst::CoreError::Failed, ["{text}"]),
+        Domain::Failed => gst::element_error!(element, gst::CoreError::Failed, ("{text}")),
     }
 }
 
@@ -105,9 +105,23 @@ pub(crate) fn warn_b_frames(element: &impl IsA<gst::Element>, pad: &str) {
     gst::element_warning!(
         element,
         gst::StreamError::Format,
-        [
+        (
             "{pad} has B-frames, which browsers show in the wrong order: encode without them (x264enc \
              bframes=0 or tune=zerolatency), or decode the stream before rtcsink so that it is encoded anew"
-        ]
+        )
+    );
+}
+
+/// A profile of H.264 that decoders in browsers don't have.
+pub(crate) fn warn_profile(element: &impl IsA<gst::Element>, pad: &str, profile: &str) {
+    let element = element.upcast_ref::<gst::Element>();
+    gst::element_warning!(
+        element,
+        gst::StreamError::Format,
+        (
+            "{pad} is H.264 of profile {profile}, which no browser plays: put \
+             video/x-h264,profile=constrained-baseline behind the encoder, or decode the stream before \
+             rtcsink so that it is encoded anew"
+        )
     );
 }

@@ -72,7 +72,7 @@ impl Attachment for Attached {
 
     fn signaller_failed(&self, text: &str) {
         if let Some(element) = self.0.upgrade() {
-            gst::element_warning!(element, gst::ResourceError::Failed, ["signalling: {text}"]);
+            gst::element_warning!(element, gst::ResourceError::Failed, ("signalling: {text}"));
         }
     }
 }

@@ -96,6 +96,7 @@ impl Stream {
             state: Mutex::default(),
         });
         stream.watch_caps();
+        stream.prefer();
         stream.tee.sync_state_with_parent()?;
         stream.pacer.sync_state_with_parent()?;
         Ok(stream)
@@ -108,6 +109,24 @@ impl Stream {
     /// The track of this input while the element runs.
     pub(super) fn track(&self) -> Option<TrackId> {
         self.state().running.as_ref().map(|running| running.track)
+    }
+
+    /// Tells upstream first what an encoder takes without conversion.
+    fn prefer(&self) {
+        let preference = caps::preference(self.kind);
+        let answered = gst::PadProbeType::QUERY_DOWNSTREAM | gst::PadProbeType::PULL;
+        self.pad.add_probe(answered, move |_, info| {
+            let Some(gst::QueryViewMut::Caps(query)) = info.query_mut().map(gst::QueryRef::view_mut)
+            else {
+                return gst::PadProbeReturn::Ok;
+            };
+            let possible = query.result_owned();
+            if let Some(possible) = possible {
+                let mode = gst::CapsIntersectMode::First;
+                query.set_result(&preference.intersect_with_mode(&possible, mode));
+            }
+            gst::PadProbeReturn::Ok
+        });
     }
 
     fn watch_caps(self: &Arc<Self>) {
@@ -332,6 +351,11 @@ impl Stream {
         }
         match event {
             TapEvent::Caps(caps) => {
+                if let (Codec::H264, Some(profile)) = (codec, caps::exotic_profile(caps))
+                    && let Some(element) = self.element.upgrade()
+                {
+                    fault::warn_profile(&element, &self.pad.name(), &profile);
+                }
                 let endpoint = running.as_ref().and_then(|r| r.endpoint.upgrade());
                 if let (Some(endpoint), Some(running)) = (endpoint, running) {
                     endpoint.set_track_codecs(running.track, vec![caps::offer(codec, caps)]);
