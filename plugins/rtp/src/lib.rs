@@ -3,23 +3,33 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod assemble;
 mod block;
 mod clock;
+mod demux;
 mod error;
 mod estimate;
 mod event;
 mod extension;
 mod header;
 mod history;
+mod inbound;
 mod keys;
 mod media;
+mod nack;
+mod outbound;
+mod pacer;
 mod packetize;
 mod params;
+mod receive;
+mod reception;
 mod replay;
+mod rtcp;
 mod send;
 mod srtp;
 mod stats;
 mod train;
+mod twcc;
 
 pub use block::PacketBlock;
 pub use clock::WallClock;

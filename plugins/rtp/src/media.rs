@@ -1,18 +1,22 @@
 // SPDX-License-Identifier: MPL-2.0
 //! All streams of one session: the public face of this crate.
-use crate::estimate::SentLog;
+use crate::demux::Demux;
+use crate::estimate::{Estimator, FeedbackReader, Limits, SentLog};
 use crate::keys::{SrtpProfile, split};
-use crate::send::{Outgoing, SendStream};
+use crate::pacer::Pacer;
+use crate::receive::RecvStream;
+use crate::send::SendStream;
 use crate::srtp::{Opener, Sealer};
+use crate::twcc::FeedbackLog;
 use crate::{
-    MediaEvent, MediaStats, PacketBlock, RecvParams, RtpError, SendParams, Train, WallClock,
+    ExtensionIds, MediaEvent, PacketBlock, RecvParams, RtpError, SendParams, Train, WallClock,
 };
-use rtc_payload::{MediaKind, Mid};
+use rtc_payload::Mid;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Buffers kept for reuse at most.
+/// Buffers of trains kept for reuse at most.
 const MAX_SPARE: usize = 8;
 
 /// What the media part of a session is made with.
@@ -36,45 +40,89 @@ pub struct MediaConfig {
     pub max_packet: usize,
 }
 
-struct Keys {
-    sealer: Sealer,
-    opener: Opener,
-    tag_len: usize,
+pub(crate) struct Keys {
+    pub(crate) sealer: Sealer,
+    pub(crate) opener: Opener,
+    pub(crate) tag_len: usize,
 }
 
 /// All RTP streams of one session, both ways.
+///
+/// After every input, [`Self::poll_transmit`] and [`Self::poll_event`] are to be drained, and then
+/// [`Self::poll_timeout`] asked for the next deadline.
 pub struct Media {
-    config: MediaConfig,
-    keys: Option<Keys>,
-    senders: Vec<SendStream>,
-    log: SentLog,
-    spare: Vec<Vec<u8>>,
-    events: VecDeque<MediaEvent>,
-    refused: u64,
+    pub(crate) config: MediaConfig,
+    pub(crate) keys: Option<Keys>,
+    pub(crate) senders: Vec<SendStream>,
+    pub(crate) receivers: Vec<RecvStream>,
+    pub(crate) demux: Demux,
+    /// Extensions of all m-lines: one mapping holds for a whole BUNDLE group (RFC 9143 §9.2).
+    pub(crate) extensions: ExtensionIds,
+    pub(crate) log: SentLog,
+    pub(crate) reader: FeedbackReader,
+    pub(crate) estimator: Estimator,
+    pub(crate) told_estimate: u64,
+    pub(crate) pacer: Pacer,
+    pub(crate) feedback: FeedbackLog,
+    /// RTCP packets, sealed.
+    pub(crate) control: VecDeque<Vec<u8>>,
+    /// Buffers of trains, and of received packets.
+    pub(crate) spare: Vec<Vec<u8>>,
+    pub(crate) pool: Vec<Vec<u8>>,
+    pub(crate) events: VecDeque<MediaEvent>,
+    pub(crate) next_report: Option<Instant>,
+    pub(crate) rtt: Option<Duration>,
+    pub(crate) refused: u64,
+    /// The newest time seen.
+    pub(crate) now: Instant,
 }
 
 impl std::fmt::Debug for Media {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Media").finish_non_exhaustive()
+        f.debug_struct("Media")
+            .field("senders", &self.senders.len())
+            .field("receivers", &self.receivers.len())
+            .finish_non_exhaustive()
     }
 }
 
 impl Media {
     /// No streams, no keys.
-    pub fn new(config: MediaConfig, _now: Instant) -> Self {
+    pub fn new(config: MediaConfig, now: Instant) -> Self {
+        let limits = Limits {
+            start: config.start_bitrate,
+            min: config.min_bitrate,
+            max: config.max_bitrate,
+        };
         Self {
-            config,
             keys: None,
             senders: Vec::new(),
+            receivers: Vec::new(),
+            demux: Demux::default(),
+            extensions: ExtensionIds::default(),
             log: SentLog::default(),
+            reader: FeedbackReader::default(),
+            estimator: Estimator::new(limits, now),
+            told_estimate: 0,
+            pacer: Pacer::new(now),
+            feedback: FeedbackLog::new(now),
+            control: VecDeque::new(),
             spare: Vec::new(),
+            pool: Vec::new(),
             events: VecDeque::new(),
+            next_report: None,
+            rtt: None,
             refused: 0,
+            now,
+            config,
         }
     }
 
     /// Takes the keying material of the DTLS handshake: client key, server key, client salt, server
-    /// salt (RFC 5764 §4.2). `client` tells whether we were the DTLS client.
+    /// salt (RFC 5764 §4.2). `client` tells whether we were the DTLS client. Sending starts with it.
+    ///
+    /// # Errors
+    /// The material has the wrong length for the profile; the keys stay as they were.
     pub fn set_keys(
         &mut self,
         profile: SrtpProfile,
@@ -87,32 +135,69 @@ impl Media {
             opener: Opener::new(profile, &theirs)?,
             tag_len: profile.tag_len(),
         });
+        self.want_first_keyframes(self.now);
         Ok(())
     }
 
     /// Takes the whole state after a negotiation; streams that stay (by mid) go on.
-    pub fn configure(&mut self, send: Vec<SendParams>, _recv: Vec<RecvParams>, now: Instant) {
+    pub fn configure(&mut self, send: Vec<SendParams>, recv: Vec<RecvParams>, now: Instant) {
+        self.now = now;
         let mut old = std::mem::take(&mut self.senders);
         for params in send {
-            let kept = old
-                .iter()
-                .position(|s| s.params.mid == params.mid && s.params.ssrc == params.ssrc);
-            let mut stream = match kept {
+            let kept = old.iter().position(|stream| {
+                stream.params.mid == params.mid && stream.params.ssrc == params.ssrc
+            });
+            let stream = match kept {
                 Some(at) => {
                     let mut stream = old.swap_remove(at);
                     stream.reconfigure(params);
                     stream
                 }
-                None => SendStream::new(
-                    params,
-                    rand::random::<u16>() >> 1,
-                    rand::random::<u16>() >> 1,
-                ),
+                None => {
+                    let first = || rand::random::<u16>() >> 1;
+                    SendStream::new(params, first(), first())
+                }
             };
+            self.senders.push(stream);
+        }
+        self.configure_receivers(recv);
+        self.want_first_keyframes(now);
+    }
+
+    fn configure_receivers(&mut self, recv: Vec<RecvParams>) {
+        self.receivers.retain_mut(|stream| {
+            let Some(line) = recv
+                .iter()
+                .find(|line| line.mid == stream.mid && line.active)
+            else {
+                return false;
+            };
+            stream.feedback_ssrc = line.feedback_ssrc;
+            line.codecs.iter().any(|codec| codec.pt == stream.codec.pt)
+        });
+        let id = |pick: fn(&ExtensionIds) -> Option<u8>| {
+            recv.iter().find_map(|line| pick(&line.extensions))
+        };
+        self.extensions = ExtensionIds {
+            mid: id(|ids| ids.mid),
+            rid: id(|ids| ids.rid),
+            repaired_rid: id(|ids| ids.repaired_rid),
+            transport_cc: id(|ids| ids.transport_cc),
+            abs_send_time: id(|ids| ids.abs_send_time),
+            audio_level: id(|ids| ids.audio_level),
+        };
+        self.demux.configure(recv);
+    }
+
+    /// A keyframe that came before there were keys would be lost, so it is asked for with both.
+    fn want_first_keyframes(&mut self, now: Instant) {
+        if self.keys.is_none() {
+            return;
+        }
+        for stream in &mut self.senders {
             if stream.wants_keyframe() {
                 stream.want_keyframe(now);
             }
-            self.senders.push(stream);
         }
         self.tell_wishes(now);
     }
@@ -120,69 +205,103 @@ impl Media {
     /// Sends a block on every active sender whose track and codec are the block's. Video that starts
     /// or recovers waits for a keyframe and asks for one.
     pub fn send_block(&mut self, block: &Arc<PacketBlock>, now: Instant) {
+        self.now = now;
         if self.keys.is_none() {
             return;
         }
+        let mut refused = false;
         for stream in &mut self.senders {
             let params = &stream.params;
-            if params.active && params.track == block.track && params.codec.codec == block.codec {
-                if !stream.enqueue(block) {
-                    stream.want_keyframe(now);
-                }
+            let takes =
+                params.active && params.track == block.track && params.codec.codec == block.codec;
+            if takes && !stream.enqueue(block, now) {
+                stream.want_keyframe(now);
+                refused = true;
             }
         }
-        self.tell_wishes(now);
+        if refused {
+            self.tell_wishes(now);
+        }
     }
 
     /// Takes an SRTP or SRTCP packet (told apart by RFC 5761 §4).
-    pub fn handle_packet(&mut self, _packet: &[u8], _now: Instant) -> Result<(), RtpError> {
-        Ok(())
+    ///
+    /// # Errors
+    /// The packet was dropped; nothing else changed.
+    pub fn handle_packet(&mut self, packet: &[u8], now: Instant) -> Result<(), RtpError> {
+        self.now = now;
+        let handled = match packet.get(1) {
+            Some(192..=223) => self.handle_rtcp(packet, now),
+            Some(_) => self.handle_rtp(packet, now),
+            None => Err(RtpError::Malformed("no header")),
+        };
+        if handled.is_err() {
+            self.refused += 1;
+        }
+        handled
     }
 
-    /// Asks the peer for a keyframe of what it sends on an m-line.
-    pub fn request_keyframe(&mut self, _mid: &Mid, _now: Instant) {}
+    /// Asks the peer for a keyframe of what it sends on an m-line; merged with earlier wishes.
+    pub fn request_keyframe(&mut self, mid: &Mid, now: Instant) {
+        self.now = now;
+        for stream in self
+            .receivers
+            .iter_mut()
+            .filter(|stream| stream.mid == *mid)
+        {
+            stream.want_keyframe(now, self.rtt);
+        }
+        self.send_requests(now);
+    }
 
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.now = now;
         self.tell_wishes(now);
-    }
-
-    /// The next packets to send.
-    pub fn poll_transmit(&mut self, now: Instant) -> Option<Train> {
-        let keys = self.keys.as_ref()?;
-        for kind in [MediaKind::Audio, MediaKind::Video] {
-            for stream in &mut self.senders {
-                if stream.params.kind != kind {
-                    continue;
-                }
-                let mut buffer = self.spare.pop().unwrap_or_default();
-                buffer.clear();
-                let out = Outgoing {
-                    sealer: &keys.sealer,
-                    tag_len: keys.tag_len,
-                    now,
-                    abs_send_time: self.config.wall.abs_send_time(now),
-                    log: &mut self.log,
-                    buffer,
-                };
-                if let Some(train) = stream.write(out, usize::MAX) {
-                    return Some(train);
-                }
-            }
+        for stream in &mut self.receivers {
+            stream.process(now, self.rtt, &mut self.pool, &mut self.events);
         }
-        None
+        self.send_requests(now);
+        if self.feedback.deadline().is_some_and(|due| due <= now) {
+            self.send_feedback();
+        }
+        if self.next_report.is_some_and(|due| due <= now) {
+            self.send_reports(now);
+        }
+        self.drop_stale(now);
     }
 
-    /// The next event.
+    /// The next packets to send, to be asked until there are none.
+    pub fn poll_transmit(&mut self, now: Instant) -> Option<Train> {
+        self.now = now;
+        if let Some(contents) = self.control.pop_front() {
+            return Some(Train {
+                contents,
+                segment_size: None,
+            });
+        }
+        self.next_train(now)
+    }
+
+    /// The next event, to be asked until there is none.
     pub fn poll_event(&mut self) -> Option<MediaEvent> {
         self.events.pop_front()
     }
 
-    /// When [`Self::handle_timeout`] and [`Self::poll_transmit`] are wanted next.
+    /// When [`Self::handle_timeout`], and then [`Self::poll_transmit`], are wanted next.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.senders
-            .iter()
-            .filter_map(SendStream::keyframe_due)
+        self.keys.as_ref()?;
+        let queued = self.senders.iter().any(SendStream::has_work);
+        let senders = self.senders.iter().filter_map(SendStream::keyframe_due);
+        let receivers = self.receivers.iter().filter_map(RecvStream::deadline);
+        let own = [
+            self.next_report,
+            self.feedback.deadline(),
+            queued.then(|| self.pacer.next()),
+        ];
+        senders
+            .chain(receivers)
+            .chain(own.into_iter().flatten())
             .min()
     }
 
@@ -194,14 +313,15 @@ impl Media {
     }
 
     /// Says goodbye: queues an RTCP BYE for all our streams.
-    pub fn close(&mut self, _now: Instant) {}
-
-    /// Counters of all streams.
-    pub fn stats(&self) -> MediaStats {
-        MediaStats::default()
+    pub fn close(&mut self, now: Instant) {
+        self.now = now;
+        self.send_bye();
+        self.senders.clear();
+        self.next_report = None;
     }
 
-    fn tell_wishes(&mut self, now: Instant) {
+    /// Passes wishes for keyframes on to whoever makes them.
+    pub(crate) fn tell_wishes(&mut self, now: Instant) {
         for stream in &mut self.senders {
             if stream.take_keyframe_wish(now) {
                 self.events.push_back(MediaEvent::KeyframeWanted {

@@ -44,9 +44,18 @@ pub(crate) struct SendCounters {
     pub(crate) firs: u64,
 }
 
+/// What the peer's newest report says of a stream.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct RemoteReport {
+    pub(crate) lost: i64,
+    pub(crate) fraction_lost: f64,
+    pub(crate) jitter: Option<Duration>,
+}
+
 #[derive(Debug)]
 struct Queued {
     block: Arc<PacketBlock>,
+    since: Instant,
     index: usize,
 }
 
@@ -72,6 +81,7 @@ pub(crate) struct SendStream {
     pub(crate) newest: Option<(u32, Instant)>,
     pub(crate) last_fir: Option<u8>,
     pub(crate) counters: SendCounters,
+    pub(crate) remote: RemoteReport,
 }
 
 impl SendStream {
@@ -96,6 +106,7 @@ impl SendStream {
             newest: None,
             last_fir: None,
             counters: SendCounters::default(),
+            remote: RemoteReport::default(),
             params,
         }
     }
@@ -137,7 +148,7 @@ impl SendStream {
     }
 
     /// Takes a block for sending; `false` if it was dropped.
-    pub(crate) fn enqueue(&mut self, block: &Arc<PacketBlock>) -> bool {
+    pub(crate) fn enqueue(&mut self, block: &Arc<PacketBlock>, now: Instant) -> bool {
         if self.waiting_for_keyframe {
             if !block.info.keyframe {
                 self.counters.dropped_frames += 1;
@@ -156,6 +167,7 @@ impl SendStream {
         self.queued_bytes += block.payloads.total_len();
         self.queue.push_back(Queued {
             block: Arc::clone(block),
+            since: now,
             index: 0,
         });
         true
@@ -186,9 +198,19 @@ impl SendStream {
         !self.repeats.is_empty()
     }
 
-    /// When the oldest waiting block was captured.
-    pub(crate) fn oldest_queued(&self) -> Option<Instant> {
-        self.queue.front().map(|queued| queued.block.captured)
+    /// Whether anything waits to be sent.
+    pub(crate) fn has_work(&self) -> bool {
+        self.has_queued() || self.has_repeats()
+    }
+
+    /// Whether its packets carry transport-wide numbers.
+    pub(crate) fn is_numbered(&self) -> bool {
+        self.media.numbered()
+    }
+
+    /// Since when the oldest waiting block waits.
+    pub(crate) fn queued_since(&self) -> Option<Instant> {
+        self.queue.front().map(|queued| queued.since)
     }
 
     /// Notes that a keyframe is wanted.

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Counters of a session's streams, as the statistics of standards ask for them.
+use crate::media::Media;
+use crate::receive::RecvStream;
+use crate::send::SendStream;
 use rtc_payload::{Codec, Mid, Rid, Ssrc};
 use std::time::Duration;
 
@@ -88,4 +91,65 @@ pub struct MediaStats {
     pub estimate: u64,
     /// Packets refused: not authentic, replayed, malformed or unroutable.
     pub refused: u64,
+}
+
+impl Media {
+    /// Counters of all streams.
+    pub fn stats(&self) -> MediaStats {
+        let measured = self.estimator.has_feedback() || self.told_estimate > 0;
+        MediaStats {
+            send: self.senders.iter().map(send_stats).collect(),
+            recv: self.receivers.iter().map(recv_stats).collect(),
+            rtt: self.rtt,
+            estimate: if measured {
+                self.estimator.bits_per_second()
+            } else {
+                0
+            },
+            refused: self.refused,
+        }
+    }
+}
+
+fn send_stats(stream: &SendStream) -> SendStats {
+    let counters = &stream.counters;
+    SendStats {
+        mid: stream.params.mid.clone(),
+        ssrc: stream.params.ssrc,
+        codec: stream.params.codec.codec,
+        packets: counters.packets,
+        bytes: counters.octets,
+        frames: counters.frames,
+        keyframes: counters.keyframes,
+        dropped_frames: counters.dropped_frames,
+        retransmitted_packets: counters.repeated_packets,
+        retransmitted_bytes: counters.repeated_octets,
+        nacks: counters.nacks,
+        plis: counters.plis,
+        firs: counters.firs,
+        remote_lost: stream.remote.lost,
+        remote_fraction_lost: stream.remote.fraction_lost,
+        remote_jitter: stream.remote.jitter,
+    }
+}
+
+fn recv_stats(stream: &RecvStream) -> RecvStats {
+    let counters = &stream.counters;
+    RecvStats {
+        mid: stream.mid.clone(),
+        rid: stream.rid.clone(),
+        ssrc: stream.ssrc,
+        codec: stream.codec.codec,
+        packets: counters.packets,
+        bytes: counters.bytes,
+        lost: stream.reception.lost(),
+        jitter: stream.reception.jitter(),
+        frames: counters.frames,
+        keyframes: counters.keyframes,
+        dropped_frames: counters.dropped_frames,
+        retransmitted_packets: counters.repeated_packets,
+        nacks: counters.nacks,
+        plis: counters.plis,
+        firs: counters.firs,
+    }
 }

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: MPL-2.0
+//! The estimate: grown, held and cut by queueing delay, loss and what arrives.
+use super::delay::QueueDelay;
+use super::rate::{AckedRate, LossRate};
+use super::{Arrival, SentLog};
+use std::time::{Duration, Instant};
+
+/// Above this queueing delay the path is too full, seconds.
+const FULL: f64 = 0.025;
+/// Below it there is room, seconds.
+const ROOM: f64 = 0.012;
+/// Cuts for delay follow one another no faster: the queue needs time to empty.
+const CUT_GAP: Duration = Duration::from_millis(200);
+/// Growth a second before the path was ever full, after, and near the rate it was full at.
+const GROWTH_START: f64 = 3.0;
+const GROWTH: f64 = 1.3;
+const GROWTH_NEAR: f64 = 1.08;
+/// Loss below this is the path's nature (wireless), not a sign of fullness.
+const HEAVY_LOSS: f64 = 0.10;
+/// Without feedback for so long, while packets leave, the estimate halves.
+const SILENCE: Duration = Duration::from_secs(1);
+/// How long the path must have had room to be thought of as far wider than what is sent.
+const RELAXED_AFTER: Duration = Duration::from_secs(2);
+/// A path that was never full since is not held back by the pacer.
+const FORGET_FULL: Duration = Duration::from_secs(5);
+
+/// Bounds of the estimate, bit/s.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) start: u64,
+    pub(crate) min: u64,
+    pub(crate) max: u64,
+}
+
+/// Send-side estimator of one session.
+#[derive(Debug)]
+pub(crate) struct Estimator {
+    limits: Limits,
+    epoch: Instant,
+    rate: f64,
+    delay: QueueDelay,
+    acked: AckedRate,
+    loss: LossRate,
+    /// What arrived when the path was last full.
+    ceiling: Option<f64>,
+    ever_full: bool,
+    last_cut: Option<Instant>,
+    last_update: Option<Instant>,
+    last_feedback: Option<Instant>,
+    silent_since: Option<Instant>,
+    last_narrow: Instant,
+    remb: Option<f64>,
+}
+
+impl Estimator {
+    pub(crate) fn new(limits: Limits, now: Instant) -> Self {
+        Self {
+            rate: limits.start.clamp(limits.min, limits.max.max(limits.min)) as f64,
+            limits,
+            epoch: now,
+            delay: QueueDelay::default(),
+            acked: AckedRate::default(),
+            loss: LossRate::default(),
+            ceiling: None,
+            ever_full: false,
+            last_cut: None,
+            last_update: None,
+            last_feedback: None,
+            silent_since: None,
+            last_narrow: now,
+            remb: None,
+        }
+    }
+
+    /// The estimate, bit/s.
+    pub(crate) fn bits_per_second(&self) -> u64 {
+        self.remb
+            .map_or(self.rate, |remb| remb.min(self.rate))
+            .max(self.limits.min as f64) as u64
+    }
+
+    /// What arrives at the peer, bit/s.
+    pub(crate) fn acked(&self) -> Option<f64> {
+        self.acked.bits_per_second()
+    }
+
+    /// Whether any feedback came yet.
+    pub(crate) fn has_feedback(&self) -> bool {
+        self.last_feedback.is_some()
+    }
+
+    /// Whether the path was full a short while ago.
+    pub(crate) fn was_full(&self, now: Instant) -> bool {
+        self.last_cut
+            .is_some_and(|cut| now.saturating_duration_since(cut) < FORGET_FULL)
+    }
+
+    /// Whether there has been room for a while and the estimate is above what is sent: frames may go
+    /// out whole.
+    pub(crate) fn is_relaxed(&self, now: Instant) -> bool {
+        let room = now.saturating_duration_since(self.last_narrow) >= RELAXED_AFTER;
+        let acked = self.acked().unwrap_or(0.0);
+        room && self.has_feedback() && self.rate > 1.25 * acked
+    }
+
+    /// Takes the peer's own bound (REMB).
+    pub(crate) fn set_remb(&mut self, bits_per_second: u64) {
+        self.remb = Some(bits_per_second as f64);
+    }
+
+    /// Takes the arrivals of one feedback.
+    pub(crate) fn feedback(&mut self, arrivals: &[Arrival], log: &mut SentLog, now: Instant) {
+        let mut heavy_loss = None;
+        for arrival in arrivals {
+            let Some(sent) = log
+                .extend(arrival.number)
+                .and_then(|number| log.take(number))
+            else {
+                continue;
+            };
+            let sent_at = sent.at.saturating_duration_since(self.epoch).as_micros() as i64;
+            self.delay.sample(arrival.at, arrival.at - sent_at);
+            self.acked.sample(arrival.at, sent.size);
+            heavy_loss = self.loss.sample(arrival.at, sent.number).or(heavy_loss);
+            self.last_feedback = Some(now);
+            self.silent_since = Some(now);
+        }
+        if self.last_feedback != Some(now) {
+            return; // told nothing new
+        }
+        self.update(heavy_loss, now);
+    }
+
+    fn update(&mut self, loss: Option<f64>, now: Instant) {
+        let since = self.last_update.replace(now);
+        let elapsed = since.map_or(0.0, |at| now.saturating_duration_since(at).as_secs_f64());
+        let queue = self.delay.seconds();
+        let acked = self.acked();
+        if queue > ROOM {
+            self.last_narrow = now;
+        }
+        if let Some(loss) = loss.filter(|loss| *loss > HEAVY_LOSS) {
+            self.rate *= 1.0 - loss / 2.0;
+            self.full(now);
+        } else if queue > FULL {
+            let may_cut = self
+                .last_cut
+                .is_none_or(|cut| now.saturating_duration_since(cut) >= CUT_GAP);
+            if let (Some(acked), true) = (acked, may_cut) {
+                self.rate = self.rate.min((0.92 - queue.min(0.4)) * acked);
+                self.ceiling = Some(acked);
+                self.full(now);
+            }
+        } else if let (Some(acked), true) = (acked, queue < ROOM) {
+            self.grow(acked, elapsed.min(0.2));
+        }
+        let (min, max) = (self.limits.min as f64, self.limits.max as f64);
+        self.rate = self.rate.clamp(min, max.max(min));
+    }
+
+    fn full(&mut self, now: Instant) {
+        self.last_cut = Some(now);
+        self.last_narrow = now;
+        self.ever_full = true;
+    }
+
+    fn grow(&mut self, acked: f64, elapsed: f64) {
+        let near = self
+            .ceiling
+            .is_some_and(|ceiling| (0.8 * ceiling..1.15 * ceiling).contains(&self.rate));
+        let growth = match (near, self.ever_full) {
+            (true, _) => GROWTH_NEAR,
+            (false, true) => GROWTH,
+            (false, false) => GROWTH_START,
+        };
+        // What is not sent can't be measured: no growth far above what arrives.
+        let bound = 1.5 * acked + 100e3;
+        if self.rate < bound {
+            self.rate = (self.rate * growth.powf(elapsed)).min(bound);
+        }
+    }
+
+    /// Notes time passing; `last_sent` is when the newest packet left. Silence of the peer while
+    /// packets leave halves the estimate.
+    pub(crate) fn silence(&mut self, last_sent: Option<Instant>, now: Instant) {
+        let Some(since) = self.silent_since else {
+            return;
+        };
+        if last_sent <= self.last_feedback {
+            self.silent_since = Some(now);
+            return;
+        }
+        if now.saturating_duration_since(since) >= SILENCE {
+            self.silent_since = Some(now);
+            self.rate = (self.rate / 2.0).max(self.limits.min as f64);
+            self.full(now);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limits() -> Limits {
+        Limits {
+            start: 1_000_000,
+            min: 100_000,
+            max: 5_000_000,
+        }
+    }
+
+    #[test]
+    fn heavy_loss_cuts_by_half_of_it_and_light_loss_does_not() {
+        for (every, falls) in [(5u16, true), (50, false)] {
+            let start = Instant::now();
+            let mut log = SentLog::default();
+            let mut estimator = Estimator::new(limits(), start);
+            for i in 0..400u32 {
+                let at = start + Duration::from_millis(10) * i;
+                let number = log.number(1200, at);
+                if number % every != 0 {
+                    let arrival = Arrival {
+                        number,
+                        at: i64::from(i) * 10_000,
+                    };
+                    estimator.feedback(&[arrival], &mut log, at);
+                }
+            }
+            let fell = estimator.bits_per_second() < 1_000_000;
+            assert_eq!(fell, falls, "1 of {every}: {}", estimator.bits_per_second());
+        }
+    }
+
+    #[test]
+    fn a_peer_fallen_silent_halves_the_estimate_down_to_the_least() {
+        let start = Instant::now();
+        let mut log = SentLog::default();
+        let mut estimator = Estimator::new(limits(), start);
+        estimator.silence(Some(start), start + SILENCE * 5);
+        assert_eq!(
+            estimator.bits_per_second(),
+            1_000_000,
+            "no feedback expected yet"
+        );
+        let number = log.number(1000, start);
+        estimator.feedback(&[Arrival { number, at: 0 }], &mut log, start);
+        estimator.silence(Some(start + SILENCE / 2), start + SILENCE);
+        assert_eq!(estimator.bits_per_second(), 500_000);
+        for i in 2..20 {
+            estimator.silence(Some(start + SILENCE / 2), start + SILENCE * i);
+        }
+        assert_eq!(estimator.bits_per_second(), 100_000);
+    }
+}
