@@ -81,7 +81,7 @@ fn a_driver_that_ends_says_goodbye_for_its_sessions() {
 #[test]
 fn dropping_the_last_handle_ends_the_driver() {
     let (tell, told) = channel::<()>();
-    let outlet = move |_, _| drop(tell.send(()));
+    let outlet = move |_, _| tell.send(()).unwrap_or_default();
     let (handle, guard) = Driver::start(loopback(), Box::new(outlet)).unwrap();
     let clone = handle.clone();
     drop(handle);

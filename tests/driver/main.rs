@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Drivers over real UDP on the loopback interface.
+// What fails in a test shall fail it.
+#![allow(clippy::unwrap_used)]
 mod connect;
 mod faults;
 mod lanes;

@@ -194,19 +194,38 @@ impl World {
             );
             let block = self.block(true, 3000);
             self.handle(machine).media(block);
-            // As an encoder paces itself; what is heard meanwhile is taken at once.
-            let next = Instant::now() + Duration::from_millis(33);
-            while let Ok((session, event)) = self
-                .told
-                .recv_timeout(next.saturating_duration_since(Instant::now()))
-            {
-                self.take(session, event);
-            }
+            // As an encoder paces itself.
+            self.hear_until(Instant::now() + Duration::from_millis(33));
+        }
+    }
+
+    /// Carries signalling and notes events until a moment.
+    pub(crate) fn hear_until(&mut self, moment: Instant) {
+        let left = || moment.saturating_duration_since(Instant::now());
+        while let Ok((session, event)) = self.told.recv_timeout(left()) {
+            self.take(session, event);
+        }
+    }
+
+    /// Lets go of the frames received so far: for the bench, which needs none.
+    #[allow(dead_code)]
+    pub(crate) fn forget_frames(&mut self) {
+        for seen in self.seen.values_mut() {
+            seen.frames.clear();
         }
     }
 
     /// The next frame of the input, packetised.
     pub(crate) fn block(&mut self, keyframe: bool, bytes: usize) -> Arc<PacketBlock> {
+        self.block_at(keyframe, bytes, Instant::now())
+    }
+
+    pub(crate) fn block_at(
+        &mut self,
+        keyframe: bool,
+        bytes: usize,
+        captured: Instant,
+    ) -> Arc<PacketBlock> {
         self.sent += 1;
         let frame = EncodedFrame {
             codec: Codec::Vp8,
@@ -217,7 +236,7 @@ impl World {
                 ..FrameInfo::default()
             },
         };
-        Arc::new(self.packetizer.block(&frame, Instant::now()).unwrap())
+        Arc::new(self.packetizer.block(&frame, captured).unwrap())
     }
 
     fn take(&mut self, session: SessionId, event: Event) {
