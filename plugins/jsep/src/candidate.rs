@@ -104,3 +104,7 @@ fn number(text: &str, min: u32, max: u32) -> Option<u32> {
 
 /// Longest line we read; real ones stay below 200.
 const MAX_CANDIDATE_LEN: usize = 512;
+
+#[cfg(test)]
+#[path = "candidate_test.rs"]
+mod tests;

@@ -31,8 +31,7 @@ impl Negotiator {
                 // What we would answer now; a lack of common codecs is no reason to ask again.
                 let verdict = self.judge_section(line.index, remote);
                 let now = verdict.map_or(local.direction, |accepted| accepted.direction);
-                let hopeless = remote.direction.receives() && !now.sends();
-                now != local.direction || (streams_differ && !hopeless)
+                streams_differ || local.direction != now
             }
             false => {
                 streams_differ || (local.direction != able && remote.direction.reversed() != able)

@@ -194,10 +194,14 @@ impl Negotiator {
         }
         section.setup = Some(setup);
         section.rtcp_mux = true;
+        // Though the peer may not let it send now: else each of our answers would call for a new offer
+        // (RFC 9429 §5.2.1 goes by the transceiver's direction).
+        if self.able(transceiver).sends() {
+            section.streams = transceiver.streams();
+        }
         if !section.direction.sends() {
             return;
         }
-        section.streams = transceiver.streams();
         section.cname.clone_from(&self.config.cname);
         section.ssrcs = vec![transceiver.ssrc];
         if section.codecs.iter().any(|format| format.apt().is_some()) {

@@ -3,7 +3,7 @@
 use crate::kit::*;
 use DescriptionKind::{Answer, Offer};
 use rtc_jsep::*;
-use rtc_payload::{Codec, MediaKind, Pt, Ssrc};
+use rtc_payload::{Codec, Pt, Ssrc};
 
 const FINGERPRINT: &str = "a=fingerprint:sha-256 72:01:F9:BE:6B:1F:CB:B2:C4:18:FE:C2:D4:93:49:C0:\
 4C:51:47:3D:47:45:77:75:2D:15:96:2D:13:13:30:72\r\n";
@@ -317,11 +317,7 @@ fn a_second_track_of_a_kind_waits_for_an_offer_of_ours() {
     let media = sink.media();
     assert_eq!(media.send[0].track.0, 2, "the one the peer can play");
     assert_eq!(
-        media
-            .lines
-            .iter()
-            .filter(|line| line.kind == MediaKind::Video)
-            .count(),
+        media.lines.iter().filter(|line| line.kind == Video).count(),
         1
     );
     assert!(sink.negotiation_needed());
