@@ -24,8 +24,22 @@ pub(super) struct Tail {
 
 struct Built {
     codec: Codec,
+    /// What the feed's pad has: with the size of the newest frame that told one, unless a decoder
+    /// follows, which reads it itself and would only be disturbed.
+    caps: gst::Caps,
     way: Option<Way>,
     chain: Option<gst::Bin>,
+}
+
+impl Built {
+    fn nothing(codec: Codec, caps: gst::Caps) -> Self {
+        Self {
+            codec,
+            caps,
+            way: None,
+            chain: None,
+        }
+    }
 }
 
 impl Tail {
@@ -65,23 +79,30 @@ impl Tail {
         built.take()
     }
 
-    /// What is built fits the frame and the pad's peer, or `None` if nobody can take it.
-    fn prepare(&self, frame: &ReceivedFrame, have: &gst::Caps) -> Option<Way> {
+    /// The caps for the frame, once what is built fits it and the pad's peer; `None` if the peer can't
+    /// take it.
+    fn prepare(&self, frame: &ReceivedFrame) -> Option<gst::Caps> {
         let stale = self.stale.swap(false, Ordering::AcqRel);
-        let old = self.take();
-        let built = match old {
-            Some(built) if built.codec == frame.codec && !stale => Some(built),
-            old => self.rebuild(old, frame.codec, have),
+        let built = match self.take() {
+            Some(mut built) if built.codec == frame.codec && !stale => {
+                if frame.info.width.is_some() && built.way != Some(Way::Decode) {
+                    built.caps = decode::caps_of(frame);
+                }
+                Some(built)
+            }
+            old => self.rebuild(old, frame),
         };
-        let way = built.as_ref().and_then(|built| built.way);
+        let caps = built.as_ref().filter(|built| built.way.is_some());
+        let caps = caps.map(|built| built.caps.clone());
         *self.built.lock().unwrap_or_else(PoisonError::into_inner) = built;
-        way
+        caps
     }
 
-    fn rebuild(&self, old: Option<Built>, codec: Codec, have: &gst::Caps) -> Option<Built> {
+    fn rebuild(&self, old: Option<Built>, frame: &ReceivedFrame) -> Option<Built> {
         let src = self.src.upgrade()?;
+        let (codec, caps) = (frame.codec, decode::caps_of(frame));
         let want = self.pad.peer_query_caps(None);
-        let way = decode::way(codec, have, &want);
+        let way = decode::way(codec, &caps, &want);
         if let Some(old) = old {
             if old.codec == codec && old.way == way {
                 return Some(old);
@@ -91,38 +112,42 @@ impl Tail {
                 remove(&src, chain);
             }
         }
-        let Some(way) = way else {
-            gst::element_warning!(
-                src,
-                gst::StreamError::Format,
-                (
-                    "{} takes {want}, but the peer sends {}; take raw media there, or let the peer send \
-                     nothing else by the properties video-codecs and audio-codecs",
-                    self.pad.name(),
-                    codec.name()
-                )
-            );
-            return Some(Built {
-                codec,
-                way: None,
-                chain: None,
-            });
+        let built = match way {
+            Some(way) => self.build(&src, codec, way),
+            None => {
+                self.warn_of(&src, codec, &want);
+                return Some(Built::nothing(codec, caps));
+            }
         };
-        match self.build(&src, codec, way) {
+        let caps = match way {
+            Some(Way::Decode) => crate::caps::form(codec),
+            _ => caps,
+        };
+        match built {
             Ok(chain) => Some(Built {
                 codec,
-                way: Some(way),
+                caps,
+                way,
                 chain,
             }),
             Err(error) => {
                 gst::element_error!(src, gst::CoreError::MissingPlugin, ("{error}"));
-                Some(Built {
-                    codec,
-                    way: None,
-                    chain: None,
-                })
+                Some(Built::nothing(codec, caps))
             }
         }
+    }
+
+    fn warn_of(&self, src: &RtcSrc, codec: Codec, want: &gst::Caps) {
+        gst::element_warning!(
+            src,
+            gst::StreamError::Format,
+            (
+                "{} takes {want}, but the peer sends {}; take raw media there, or let the peer send \
+                 nothing else by the properties video-codecs and audio-codecs",
+                self.pad.name(),
+                codec.name()
+            )
+        );
     }
 
     fn build(
@@ -168,12 +193,7 @@ impl Outflow for Tail {
         if !self.pad.is_linked() {
             return None;
         }
-        let have = decode::caps_of(frame);
-        match self.prepare(frame, &have)? {
-            // A decoder reads the size itself; caps that change with it would only disturb.
-            Way::Decode => Some(crate::caps::form(frame.codec)),
-            Way::Direct | Way::Parse => Some(have),
-        }
+        self.prepare(frame)
     }
 
     fn is_waiting(&self) -> bool {
