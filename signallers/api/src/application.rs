@@ -1,6 +1,16 @@
 // SPDX-License-Identifier: MPL-2.0
 //! `application:` — a signaller whose wire is the application: it connects to the vfuncs' signals
 //! (`start`, `send-description`, …) and emits what arrives (`session-requested`, `description`, …).
+//!
+//! A class of another language may as well derive from it and override those signals, in Python:
+//!
+//! ```python
+//! Base = GObject.type_from_name('GstRtcApplicationSignaller').pytype
+//! class Mine(Base):
+//!     __gsignals__ = {'start': 'override', 'send-description': 'override'}
+//!     def do_start(self): return None          # or why it failed
+//!     def do_send_description(self, session_id, kind, sdp): ...
+//! ```
 use crate::{Signaller, SignallerImpl};
 use gst::glib;
 use gst::glib::subclass::prelude::*;

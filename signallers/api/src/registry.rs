@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Which signaller serves which URI scheme.
 use crate::Signaller;
+use gst::glib::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
@@ -14,6 +15,8 @@ static TABLE: LazyLock<Mutex<BTreeMap<&'static str, Constructor>>> = LazyLock::n
 
 /// Makes `constructor` serve the URIs of `schemes` (without `:`); the empty scheme is the empty URI.
 pub fn register(schemes: &[&'static str], constructor: Constructor) {
+    // Languages that know types by name alone can make one from then on.
+    crate::ApplicationSignaller::ensure_type();
     let mut table = TABLE.lock().unwrap_or_else(PoisonError::into_inner);
     for scheme in schemes {
         table.insert(scheme, constructor);

@@ -10,7 +10,7 @@ mod room;
 #[cfg(test)]
 mod room_test;
 
-use gst::glib;
+use gst::glib::{self, prelude::*};
 use rtc_signaller::Signaller;
 
 glib::wrapper! {
@@ -27,13 +27,15 @@ impl LoopbackSignaller {
 
 /// Makes `loopback:NAME` known to [`rtc_signaller::registry`].
 pub fn register() {
+    // So that it can be made by its name, too.
+    LoopbackSignaller::ensure_type();
     rtc_signaller::registry::register(&["loopback"], |uri| {
         let name = uri.split_once(':').map_or("", |(_, name)| name);
         match name.trim_start_matches('/') {
             "" => Err(format!(
                 "`{uri}` names no meeting point; write loopback:NAME, the same NAME at both elements"
             )),
-            name => Ok(glib::object::Cast::upcast(LoopbackSignaller::new(name))),
+            name => Ok(LoopbackSignaller::new(name).upcast()),
         }
     });
 }

@@ -26,7 +26,7 @@ mod sessions;
 mod wire;
 mod ws;
 
-use gst::glib;
+use gst::glib::{self, prelude::*};
 use rtc_signaller::Signaller;
 
 glib::wrapper! {
@@ -42,7 +42,7 @@ impl Default for ServeSignaller {
 
 /// Makes the empty URI (and `serve:`) known to [`rtc_signaller::registry`].
 pub fn register() {
-    rtc_signaller::registry::register(&["", "serve"], |_| {
-        Ok(glib::object::Cast::upcast(ServeSignaller::default()))
-    });
+    // So that it can be made by its name, too.
+    ServeSignaller::ensure_type();
+    rtc_signaller::registry::register(&["", "serve"], |_| Ok(ServeSignaller::default().upcast()));
 }
