@@ -23,7 +23,8 @@ impl Session {
             Command::RemoteDescription { kind, sdp } => self.remote_description(kind, &sdp, now),
             Command::RemoteCandidate { candidate, .. } => self.remote_candidate(&candidate, now),
             Command::RequestKeyframe(mid) => self.media.request_keyframe(&mid, now),
-            Command::RestartIce => self.restart_wanted = true,
+            // With no credentials told yet there are none to replace (PC-50).
+            Command::RestartIce => self.restart_wanted |= self.has_told_credentials(),
             Command::Close => self.close(None, now),
         }
         self.needs_checking = true;
@@ -260,6 +261,10 @@ impl Session {
         {
             self.make_offer(now);
         }
+    }
+
+    fn has_told_credentials(&self) -> bool {
+        self.ice.has_peer() || self.jsep.signaling_state() != SignalingState::Stable
     }
 
     fn local_transport(&self) -> LocalTransport {
