@@ -105,10 +105,8 @@ pub(crate) fn warn_b_frames(element: &impl IsA<gst::Element>, pad: &str) {
     gst::element_warning!(
         element,
         gst::StreamError::Format,
-        (
-            "{pad} has B-frames, which browsers show in the wrong order: encode without them (x264enc \
-             bframes=0 or tune=zerolatency), or decode the stream before rtcsink so that it is encoded anew"
-        )
+        ("{pad} has B-frames, which browsers show in the wrong order: encode without them (x264enc \
+             bframes=0 or tune=zerolatency), or decode the stream before rtcsink so that it is encoded anew")
     );
 }
 
@@ -118,10 +116,8 @@ pub(crate) fn warn_profile(element: &impl IsA<gst::Element>, pad: &str, profile:
     gst::element_warning!(
         element,
         gst::StreamError::Format,
-        (
-            "{pad} is H.264 of profile {profile}, which no browser plays: put \
+        ("{pad} is H.264 of profile {profile}, which no browser plays: put \
              video/x-h264,profile=constrained-baseline behind the encoder, or decode the stream before \
-             rtcsink so that it is encoded anew"
-        )
+             rtcsink so that it is encoded anew")
     );
 }

@@ -51,10 +51,11 @@ pub fn register() {
     LazyLock::force(&ONCE);
 }
 
-/// Attaches the meta to an encoded frame, in place of one it may have.
+/// Attaches the meta to an encoded frame, in place of one it may have from where it was received.
 pub fn attach(buffer: &mut gst::BufferRef, facts: &FrameFacts<'_>) {
     register();
-    let fingerprint = fingerprint(buffer);
+    // Nobody packetises a received frame, so nobody asks whether it was changed.
+    let fingerprint = facts.receive_time.is_none().then(|| fingerprint(buffer));
     if gst::meta::CustomMeta::from_mut_buffer(buffer, META_NAME).is_err()
         && gst::meta::CustomMeta::add(buffer, META_NAME).is_err()
     {
@@ -66,7 +67,8 @@ pub fn attach(buffer: &mut gst::BufferRef, facts: &FrameFacts<'_>) {
     fill(meta.mut_structure(), facts, fingerprint);
 }
 
-fn fill(fields: &mut gst::StructureRef, facts: &FrameFacts<'_>, fingerprint: u64) {
+fn fill(fields: &mut gst::StructureRef, facts: &FrameFacts<'_>, fingerprint: Option<u64>) {
+    fields.remove_all_fields();
     let info = facts.info;
     fields.set("mime-type", facts.codec.mime());
     fields.set("rtp-timestamp", facts.rtp_time);
@@ -75,7 +77,7 @@ fn fill(fields: &mut gst::StructureRef, facts: &FrameFacts<'_>, fingerprint: u64
     fields.set("discardable", info.discardable);
     fields.set("temporal-index", u32::from(info.temporal));
     fields.set("spatial-index", u32::from(info.spatial));
-    fields.set(FINGERPRINT, fingerprint);
+    fields.set_if_some(FINGERPRINT, fingerprint);
     fields.set_if_some("ssrc", facts.ssrc);
     fields.set_if_some("payload-type", facts.payload_type.map(u32::from));
     fields.set_if_some("width", info.width.map(u32::from));
@@ -150,6 +152,12 @@ mod tests {
     use super::*;
 
     fn frame(bytes: &[u8]) -> gst::Buffer {
+        let mut buffer = gst::Buffer::from_slice(bytes.to_vec());
+        describe(&mut buffer, None);
+        buffer
+    }
+
+    fn describe(buffer: &mut gst::Buffer, received: Option<u64>) {
         gst::init().unwrap();
         let info = FrameInfo {
             keyframe: true,
@@ -157,7 +165,6 @@ mod tests {
             width: Some(640),
             ..FrameInfo::default()
         };
-        let mut buffer = gst::Buffer::from_slice(bytes.to_vec());
         let facts = FrameFacts {
             codec: Codec::Vp8,
             ssrc: Some(7),
@@ -166,11 +173,10 @@ mod tests {
             frame_id: 3,
             info: &info,
             capture_time: None,
-            receive_time: Some(gst::ClockTime::from_seconds(1)),
+            receive_time: received.map(gst::ClockTime::from_seconds),
             audio_level: Some((0, true)),
         };
         attach(buffer.get_mut().unwrap(), &facts);
-        buffer
     }
 
     #[test]
@@ -207,13 +213,15 @@ mod tests {
 
     #[test]
     fn the_meta_is_found_by_name_and_follows_a_copy() {
-        let copy = frame(&[1, 2, 3]).copy();
+        let mut buffer = frame(&[1, 2, 3]);
+        describe(&mut buffer, Some(1));
+        let copy = buffer.copy();
         let meta = gst::meta::CustomMeta::from_buffer(&copy, META_NAME).unwrap();
         let fields = meta.structure();
         assert_eq!(fields.get::<u32>("rtp-timestamp"), Ok(u32::MAX));
         assert_eq!(fields.get::<String>("mime-type"), Ok("video/VP8".into()));
         assert_eq!(fields.get::<u64>("receive-time"), Ok(1_000_000_000));
         assert_eq!(fields.get::<f64>("audio-level"), Ok(1.0));
-        assert!(!fields.has_field("capture-time"));
+        assert!(!fields.has_field("capture-time") && !fields.has_field(FINGERPRINT));
     }
 }

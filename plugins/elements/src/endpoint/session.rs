@@ -99,12 +99,16 @@ impl Control {
             );
             return;
         }
+        let patience = match wish {
+            Wish::Publish => RECEIVER_PATIENCE,
+            Wish::View | Wish::Any => INPUT_PATIENCE,
+        };
         self.pending.push(Pending {
             session,
             peer,
             role,
             wish,
-            deadline: Instant::now() + INPUT_PATIENCE,
+            deadline: Instant::now() + patience,
             early: Vec::new(),
         });
         self.start_pending(Instant::now());
@@ -524,6 +528,9 @@ fn receiver(kind: MediaKind, codecs: &[Codec]) -> TransceiverInit {
 
 /// How long a session waits for the inputs' caps: a camera or an RTSP source takes seconds to start.
 const INPUT_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long a publisher waits for an element that receives: those of one pipeline come at once.
+const RECEIVER_PATIENCE: Duration = Duration::from_millis(500);
 
 /// Sessions that may wait for inputs at a time.
 const MAX_PENDING: usize = 256;

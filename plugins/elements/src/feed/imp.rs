@@ -242,7 +242,7 @@ impl BaseSrcImpl for Feed {
 
     fn event(&self, event: &gst::Event) -> bool {
         if gst_video::UpstreamForceKeyUnitEvent::parse(event).is_ok() {
-            self.fixed().queue.request_keyframe();
+            self.fixed().queue.request_keyframe(Instant::now());
             return true;
         }
         self.parent_event(event)

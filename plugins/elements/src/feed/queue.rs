@@ -104,11 +104,16 @@ impl Queue {
         }
     }
 
-    /// Asks the peer for a keyframe on behalf of the pipeline.
-    pub(crate) fn request_keyframe(&self) {
-        if self.kind == MediaKind::Video {
-            (self.want_keyframe)();
+    /// Asks the peer for a keyframe on behalf of the pipeline; a decoder may do so at every frame.
+    pub(crate) fn request_keyframe(&self, now: Instant) {
+        let mut state = self.lock();
+        let on_its_way = state.asked_within(ON_ITS_WAY, now);
+        if self.kind == MediaKind::Audio || on_its_way {
+            return;
         }
+        state.asked = Some(now);
+        drop(state);
+        (self.want_keyframe)();
     }
 
     /// Frames thrown away so far: too many waited, or nobody took them.
@@ -197,6 +202,11 @@ impl State {
         }
     }
 
+    fn asked_within(&self, time: Duration, now: Instant) -> bool {
+        let since = |asked| now.saturating_duration_since(asked);
+        self.asked.is_some_and(|asked| since(asked) < time)
+    }
+
     /// Nothing is usable before the next keyframe; true if it is time to ask for one.
     fn break_at(&mut self, kind: MediaKind, now: Instant) -> bool {
         self.broken = true;
@@ -204,10 +214,7 @@ impl State {
             return false;
         }
         self.needs_keyframe = true;
-        let due = !self.unwanted
-            && self
-                .asked
-                .is_none_or(|asked| now.saturating_duration_since(asked) >= ASK_AGAIN);
+        let due = !self.unwanted && !self.asked_within(ASK_AGAIN, now);
         if due {
             self.asked = Some(now);
         }
@@ -229,6 +236,8 @@ const MAX_FRAMES: usize = 120;
 const MAX_BYTES: usize = 16 << 20;
 /// A request may be lost, and an answer takes a round trip.
 const ASK_AGAIN: Duration = Duration::from_millis(500);
+/// Round trip and encoder: what is asked again sooner is answered by the same keyframe.
+const ON_ITS_WAY: Duration = Duration::from_millis(100);
 
 #[cfg(test)]
 #[path = "queue_test.rs"]

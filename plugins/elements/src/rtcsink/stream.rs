@@ -116,7 +116,8 @@ impl Stream {
         let preference = caps::preference(self.kind);
         let answered = gst::PadProbeType::QUERY_DOWNSTREAM | gst::PadProbeType::PULL;
         self.pad.add_probe(answered, move |_, info| {
-            let Some(gst::QueryViewMut::Caps(query)) = info.query_mut().map(gst::QueryRef::view_mut)
+            let Some(gst::QueryViewMut::Caps(query)) =
+                info.query_mut().map(gst::QueryRef::view_mut)
             else {
                 return gst::PadProbeReturn::Ok;
             };

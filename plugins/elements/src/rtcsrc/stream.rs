@@ -19,6 +19,7 @@ pub(super) struct Stream {
     pub(super) queue: Arc<Queue>,
     feed: Feed,
     tail: Arc<Tail>,
+    stream_id: String,
 }
 
 /// What a stream takes from the element.
@@ -41,6 +42,7 @@ impl Stream {
         let queue = Arc::new(Queue::new(media.kind, parts.want_keyframe));
         let pad = pad(src, media, parts.number)?;
         let tail = Tail::new(src, pad.clone(), Arc::clone(&queue));
+        let stream_id = format!("rtc/{}/{}/{}", media.session, media.peer, media.mid);
         let feed = Feed::new(Setup {
             name: format!("{}-feed", pad.name()),
             kind: media.kind,
@@ -49,7 +51,7 @@ impl Stream {
             clock: parts.clock,
             latency: parts.latency,
             group: parts.group,
-            stream_id: format!("rtc/{}/{}/{}", media.session, media.peer, media.mid),
+            stream_id: stream_id.clone(),
         });
         tail.set_feed(&feed.encoded_pad());
         src.add(&feed)?;
@@ -60,6 +62,7 @@ impl Stream {
             queue,
             feed,
             tail,
+            stream_id,
         }))
     }
 
@@ -75,10 +78,20 @@ impl Stream {
         self.feed.sync_state_with_parent()
     }
 
-    /// No frame will come any more. True if the pad must wait for the EOS to pass.
+    /// No frame will come any more. True if the pad must wait for the feed's EOS to pass.
     pub(super) fn end(&self) -> bool {
         self.queue.ended();
-        self.pad.is_linked()
+        if !self.pad.is_linked() {
+            return false;
+        }
+        let flows = self.pad.target().is_some();
+        if !flows {
+            // Nothing ever went through, but who is linked must not wait for it for ever.
+            self.pad
+                .push_event(gst::event::StreamStart::new(&self.stream_id));
+            self.pad.push_event(gst::event::Eos::new());
+        }
+        flows
     }
 
     /// Takes the stream out of the element. Never on one of its streaming threads.
@@ -120,6 +133,21 @@ fn pad(src: &RtcSrc, media: &IncomingMedia, number: u32) -> Result<RtcSrcPad, gl
     let (src, session, mid) = (src.downgrade(), media.session, media.mid.clone());
     let pad = gst::PadBuilder::<RtcSrcPad>::from_template(&template)
         .name(name.replace("%u", &number.to_string()))
+        .query_function(|pad, parent, query| {
+            if !pad.is_linked()
+                && let gst::QueryViewMut::Caps(caps) = query.view_mut()
+            {
+                // What is built behind the pad is for the peer it had; the next one may choose again.
+                let all = pad.pad_template_caps();
+                let result = caps.filter().map_or_else(
+                    || all.clone(),
+                    |filter| filter.intersect_with_mode(&all, gst::CapsIntersectMode::First),
+                );
+                caps.set_result(&result);
+                return true;
+            }
+            gst::Pad::query_default(pad, parent, query)
+        })
         .proxy_pad_chain_function(|proxy, parent, buffer| {
             match gst::ProxyPad::chain_default(proxy, parent, buffer) {
                 // The peer left between the feed's look and the push: the next frame finds nobody.

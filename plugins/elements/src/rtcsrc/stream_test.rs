@@ -362,6 +362,40 @@ fn unlinking_in_mid_stream_is_no_error() {
 }
 
 #[test]
+fn a_pad_linked_anew_gets_what_its_new_peer_takes() {
+    let bench = Bench::new(Codec::Vp8);
+    let frames = vp8(5);
+    let mut link = None;
+    for caps in ["video/x-raw", "video/x-vp8", "video/x-raw"] {
+        let (entry, seen) = bench.sink(caps);
+        match link.replace(entry.clone()) {
+            None => {
+                bench.src.connect_pad_added(move |_, pad| {
+                    pad.link(&entry).unwrap();
+                });
+                bench.stream.expose(&bench.src).unwrap();
+            }
+            Some(old) => {
+                bench.stream.pad.unlink(&old).unwrap();
+                bench.stream.pad.link(&entry).unwrap();
+            }
+        }
+        bench.feed(Codec::Vp8, &frames, 3000);
+        let first = &buffers(&seen, 5)[0];
+        let is_raw = first.size() == 320 * 240 * 3 / 2;
+        assert_eq!(is_raw, caps == "video/x-raw");
+    }
+}
+
+#[test]
+fn an_end_before_the_first_frame_is_eos_too() {
+    let bench = Bench::new(Codec::Vp8);
+    let seen = bench.link("video/x-raw");
+    assert!(!bench.stream.end());
+    assert!(matches!(seen.recv_timeout(DEADLINE), Ok(Seen::Eos)));
+}
+
+#[test]
 fn a_force_key_unit_event_asks_the_peer() {
     for caps in ["video/x-raw", "video/x-vp8"] {
         let bench = Bench::new(Codec::Vp8);

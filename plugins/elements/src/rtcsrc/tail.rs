@@ -107,8 +107,9 @@ impl Tail {
             if old.codec == codec && old.way == way {
                 return Some(old);
             }
+            // Whatever it was: the feed may have one link only.
+            let _ = self.pad.set_target(gst::Pad::NONE);
             if let Some(chain) = &old.chain {
-                let _ = self.pad.set_target(gst::Pad::NONE);
                 remove(&src, chain);
             }
         }
