@@ -6,6 +6,7 @@
 //! applied it becomes current, and the old one goes on as *previous*, answering and checking the old
 //! path, until the new one has a path (RFC 8445 §9, RFC 7675 §5.1). A restart whose offer is rolled
 //! back is forgotten without a trace.
+use crate::mapped::with_mapped_address;
 use crate::{Datagram, IceConnectionState, PairStats, SessionError};
 use is::stun::{StunMessage, StunPacket};
 use is::{Candidate, IceAgent, IceAgentEvent, IceCreds};
@@ -158,7 +159,9 @@ impl Ice {
 
     /// Takes a STUN datagram; false if it is not an authentic one of this session.
     pub(crate) fn handle_datagram(&mut self, datagram: &Datagram<'_>, now: Instant) -> bool {
-        let Ok(message) = StunMessage::parse(datagram.contents) else {
+        let mended = self.mended(datagram);
+        let contents = mended.as_deref().unwrap_or(datagram.contents);
+        let Ok(message) = StunMessage::parse(contents) else {
             return false;
         };
         let known = self.validated.contains(&datagram.source);
@@ -187,6 +190,14 @@ impl Ice {
             self.collect(now);
         }
         taken
+    }
+
+    /// The datagram with what the agent misses in it, if it is a response that lacks our address.
+    fn mended(&self, datagram: &Datagram<'_>) -> Option<Vec<u8>> {
+        self.generations().find_map(|generation| {
+            let credentials = generation.agent.remote_credentials()?;
+            with_mapped_address(datagram.contents, datagram.destination, &credentials.pass)
+        })
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Instant) {

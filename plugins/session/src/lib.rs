@@ -25,6 +25,7 @@ mod dtls;
 mod error;
 mod event;
 mod ice;
+mod mapped;
 mod negotiate;
 mod session;
 mod state;
