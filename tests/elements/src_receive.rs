@@ -27,10 +27,11 @@ fn picture_and_sound_come_out_raw_in_order_and_whole() {
     });
     assert_monotonic(&video);
     assert_monotonic(&audio);
-    let second = gst::ClockTime::SECOND;
-    let length = video[59].pts().expect("pts") - video[0].pts().expect("pts");
-    let off = length.absdiff(second * 59 / 30);
-    assert!(off < second / 4, "59 frames took {length}");
+    for (name, got, wanted) in [("frame", &video, 33_333), ("sound", &audio, 20_000)] {
+        // A busy machine may lose some before the encoder, but not half of them.
+        let off = usual_step(got).abs_diff(wanted);
+        assert!(off < 4_000, "{name} to {name} is off by {off} µs");
+    }
     assert!(call.complaints().is_empty());
 }
 
@@ -177,8 +178,8 @@ fn a_recording_is_finalised_and_plays() {
     wait(&receiver);
     let player = crate::src_kit::launch(&format!(
         "filesrc location={} ! matroskademux name=d \
-         d.video_0 ! vp8dec ! fakesink name=v sync=false signal-handoffs=true \
-         d.audio_0 ! opusdec ! fakesink name=a sync=false signal-handoffs=true",
+         d.video_0 ! queue ! vp8dec ! fakesink name=v sync=false signal-handoffs=true \
+         d.audio_0 ! queue ! opusdec ! fakesink name=a sync=false signal-handoffs=true",
         file.display()
     ));
     let counts = ["v", "a"].map(|name| {
@@ -199,4 +200,15 @@ fn a_recording_is_finalised_and_plays() {
         video > 45 && audio > 75,
         "{video} frames and {audio} sounds"
     );
+}
+
+/// Median of the time from a buffer to the next, microseconds.
+fn usual_step(buffers: &[gst::Buffer]) -> u64 {
+    let times: Vec<_> = buffers.iter().filter_map(|buffer| buffer.pts()).collect();
+    let mut steps: Vec<_> = times
+        .windows(2)
+        .map(|pair| (pair[1] - pair[0]).useconds())
+        .collect();
+    steps.sort_unstable();
+    steps[steps.len() / 2]
 }
