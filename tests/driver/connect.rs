@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Two drivers: descriptions, frames, goodbyes.
 use crate::world::{DEADLINE, TRACK, World, loopback};
-use rtc_driver::{Driver, DriverConfig, DriverError};
+use rtc_driver::{Driver, DriverConfig, DriverError, IpFamilies};
 use rtc_payload::Codec;
 use rtc_session::{Command, ConnectionState, SessionError};
+use std::net::UdpSocket;
 use std::sync::mpsc::channel;
 
 #[test]
@@ -116,4 +117,34 @@ fn an_interface_that_is_not_there_is_named_in_the_error() {
     let error = Driver::start(config, Box::new(|_, _| {})).unwrap_err();
     assert!(matches!(error, DriverError::NoAddress(_)));
     assert!(error.to_string().contains("nosuch0"), "{error}");
+}
+
+#[test]
+fn one_ip_family_alone_does() {
+    for ip_families in [IpFamilies::V4, IpFamilies::V6] {
+        if ip_families == IpFamilies::V6 && UdpSocket::bind("[::1]:0").is_err() {
+            println!("skipped: this machine has no IPv6");
+            continue;
+        }
+        let mut world = World::new(0);
+        for _ in 0..2 {
+            world.start(DriverConfig {
+                ip_families,
+                ..loopback()
+            });
+        }
+        let (_, receiver) = world.connect(0, 1);
+        world.until_frames(0, &[receiver]);
+    }
+}
+
+#[test]
+fn what_was_asked_just_before_the_end_is_still_done() {
+    let mut world = World::new(2);
+    let (sender, receiver) = world.pair(0, 1);
+    world.machines[0].stop();
+    world.until("it is over", |world| world.seen(sender).closed.is_some());
+    assert_eq!(world.seen(sender).closed, Some(None));
+    assert_eq!(world.seen(receiver).closed, None);
+    assert_eq!(world.seen(receiver).refused, []);
 }

@@ -3,6 +3,7 @@
 use crate::world::World;
 use rtc_session::SessionError;
 use std::net::{Ipv4Addr, UdpSocket};
+use std::time::Duration;
 
 #[test]
 fn garbage_from_strangers_is_ignored_and_counted() {
@@ -47,4 +48,20 @@ fn a_session_that_panics_ends_alone() {
     world.until_frames(0, &[receiver]);
     assert_eq!(world.handle(0).counters().panics, 1);
     assert_eq!(world.handle(0).counters().sessions, 1);
+}
+
+#[test]
+fn a_peer_that_vanishes_is_forgotten_within_35_seconds() {
+    let mut world = World::new(2);
+    let (sender, receiver) = world.connect(0, 1);
+    // Its session is gone, and with it all that would say goodbye.
+    world.handle(1).inject_panic(receiver);
+    let limit = Duration::from_secs(35);
+    world.until_within(limit, "it is noticed", |world| {
+        world.seen(sender).closed.is_some()
+    });
+    assert_eq!(
+        world.seen(sender).closed,
+        Some(Some(SessionError::Vanished))
+    );
 }

@@ -160,8 +160,17 @@ impl World {
     }
 
     /// Carries signalling and notes events until `done`.
-    pub(crate) fn until(&mut self, what: &str, mut done: impl FnMut(&Self) -> bool) {
-        let deadline = Instant::now() + DEADLINE;
+    pub(crate) fn until(&mut self, what: &str, done: impl FnMut(&Self) -> bool) {
+        self.until_within(DEADLINE, what, done);
+    }
+
+    pub(crate) fn until_within(
+        &mut self,
+        limit: Duration,
+        what: &str,
+        mut done: impl FnMut(&Self) -> bool,
+    ) {
+        let deadline = Instant::now() + limit;
         while !done(self) {
             let left = deadline.saturating_duration_since(Instant::now());
             match self.told.recv_timeout(left) {

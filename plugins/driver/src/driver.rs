@@ -98,6 +98,8 @@ struct Io {
     more_media: bool,
     /// Messages were left in the control lane.
     more_control: bool,
+    /// The driver ends: no session is opened any more.
+    closing: bool,
     /// Reused from turn to turn.
     due: Vec<usize>,
 }
@@ -121,6 +123,7 @@ impl Io {
             deadlines: Deadlines::default(),
             more_media: false,
             more_control: false,
+            closing: false,
             due: Vec::new(),
         }
     }
@@ -133,6 +136,7 @@ impl Io {
         while !self.inbox.alarm.is_closed() {
             now = self.turn(&mut events, &mut buffers, None);
         }
+        self.take_control(now);
         self.close_all(now);
         let deadline = now + GOODBYE;
         while now < deadline && (self.slots.len() > 0 || self.ports.is_waiting()) {
@@ -314,6 +318,10 @@ impl Io {
 
     fn open(&mut self, config: SessionConfig, family: Family, now: Instant) {
         let id = config.id;
+        if self.closing {
+            self.tell(id, Event::Closed(None));
+            return;
+        }
         let own_port = config.host_addresses.first().map(SocketAddr::port);
         let own_port = own_port.filter(|_| !family.is_empty());
         match guard(|| Session::new(config, now)) {
@@ -332,6 +340,7 @@ impl Io {
     }
 
     fn close_all(&mut self, now: Instant) {
+        self.closing = true;
         for slot in self.slots.all() {
             self.call(slot, now, |session| {
                 session.handle_command(Command::Close, now)
