@@ -82,13 +82,6 @@ impl HeaderTemplate {
             header[at..at + 3].copy_from_slice(&packet.abs_send_time.to_be_bytes()[1..]);
         }
     }
-
-    /// Marks the packet that starts at `start` as padded (RFC 3550 §5.1, P bit).
-    pub(crate) fn set_padding(out: &mut [u8], start: usize) {
-        if let Some(first) = out.get_mut(start) {
-            *first |= 0x20;
-        }
-    }
 }
 
 #[cfg(test)]
@@ -114,7 +107,7 @@ mod tests {
         template.write(&mut out, &packet);
         out.extend_from_slice(b"payload");
         let read = rtp_types::RtpPacket::parse(&out[3..]).unwrap();
-        assert!(read.marker() && read.payload_type() == 96);
+        assert!(read.marker_bit() && read.payload_type() == 96);
         assert_eq!(
             (read.sequence_number(), read.timestamp()),
             (65535, 0x8000_0001)

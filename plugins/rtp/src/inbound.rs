@@ -38,7 +38,7 @@ fn parse(data: &[u8]) -> Result<(Parsed, Option<(u16, &[u8])>), RtpError> {
         ssrc: packet.ssrc(),
         seq: packet.sequence_number(),
         pt: packet.payload_type(),
-        marker: packet.marker(),
+        marker: packet.marker_bit(),
         rtp_time: packet.timestamp(),
         payload: start..start + packet.payload_len(),
     };
@@ -71,7 +71,12 @@ impl Media {
         self.take_rtp(data, index, now)
     }
 
-    fn take_rtp(&mut self, data: Vec<u8>, index: u64, now: Instant) -> Result<(), RtpError> {
+    pub(crate) fn take_rtp(
+        &mut self,
+        data: Vec<u8>,
+        index: u64,
+        now: Instant,
+    ) -> Result<(), RtpError> {
         let (parsed, extension) = parse(&data)?;
         let extensions = extension.map_or_else(Extensions::default, |(profile, bytes)| {
             Extensions::parse(profile, bytes, &self.extensions)

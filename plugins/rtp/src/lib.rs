@@ -9,6 +9,8 @@ mod clock;
 mod demux;
 mod error;
 mod estimate;
+#[cfg(test)]
+mod estimate_test;
 mod event;
 mod extension;
 mod header;
@@ -20,6 +22,8 @@ mod nack;
 mod outbound;
 mod pacer;
 mod packetize;
+#[cfg(test)]
+mod pair_test;
 mod params;
 mod receive;
 mod reception;
@@ -28,6 +32,8 @@ mod rtcp;
 mod send;
 mod srtp;
 mod stats;
+#[cfg(test)]
+mod testkit;
 mod train;
 mod twcc;
 

@@ -63,6 +63,8 @@ pub struct Media {
     pub(crate) estimator: Estimator,
     pub(crate) told_estimate: u64,
     pub(crate) pacer: Pacer,
+    /// Repeats and new frames leave by turns.
+    pub(crate) repeats_next: bool,
     pub(crate) feedback: FeedbackLog,
     /// RTCP packets, sealed.
     pub(crate) control: VecDeque<Vec<u8>>,
@@ -105,6 +107,7 @@ impl Media {
             estimator: Estimator::new(limits, now),
             told_estimate: 0,
             pacer: Pacer::new(now),
+            repeats_next: false,
             feedback: FeedbackLog::new(now),
             control: VecDeque::new(),
             spare: Vec::new(),

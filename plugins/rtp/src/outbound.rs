@@ -65,13 +65,15 @@ impl Media {
                     None => usize::MAX,
                 };
                 let repeats = self.senders.iter().position(SendStream::has_repeats);
-                let repeated = repeats.and_then(|at| self.write(at, true, budget, now));
-                repeated.or_else(|| {
-                    let oldest = (0..self.senders.len())
-                        .filter(|at| self.senders[*at].has_queued())
-                        .min_by_key(|at| self.senders[*at].queued_since());
-                    oldest.and_then(|at| self.write(at, false, budget, now))
-                })
+                let oldest = (0..self.senders.len())
+                    .filter(|at| self.senders[*at].has_queued())
+                    .min_by_key(|at| self.senders[*at].queued_since());
+                // By turns, so that neither keeps the other from the path.
+                self.repeats_next = !self.repeats_next && repeats.is_some() || oldest.is_none();
+                let repeated = repeats
+                    .filter(|_| self.repeats_next)
+                    .and_then(|at| self.write(at, true, budget, now));
+                repeated.or_else(|| oldest.and_then(|at| self.write(at, false, budget, now)))
             }
         };
         let train = train?;

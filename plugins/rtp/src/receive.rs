@@ -49,6 +49,7 @@ pub(crate) struct RecvStream {
     pub(crate) nacks: NackList,
     pub(crate) reception: Reception,
     highest: u64,
+    highest_time: u32,
     waiting_for_keyframe: bool,
     discontinuity: bool,
     rtp_time: Option<u64>,
@@ -90,6 +91,7 @@ impl RecvStream {
             reception: Reception::new(first, codec.codec.clock_rate()),
             codec,
             highest: first,
+            highest_time: 0,
             waiting_for_keyframe: video,
             discontinuity: false,
             rtp_time: None,
@@ -132,21 +134,33 @@ impl RecvStream {
             self.reception.packet(index, packet.rtp_time, now);
         }
         let mut rtt = None;
+        if self.highest == index {
+            self.highest_time = packet.rtp_time; // the first packet
+        }
         if index > self.highest {
-            if index - self.highest > MAX_JUMP {
+            if index - self.highest > MAX_JUMP || self.is_long_gap(index, packet.rtp_time) {
                 self.restart(now);
             } else if self.codec.nack {
                 self.nacks.skipped(self.highest + 1..index, now);
             }
             self.highest = index;
+            self.highest_time = packet.rtp_time;
         } else {
-            rtt = self.nacks.arrived(index, now);
+            // Without RTX a late packet can't be told from a repeat, so its time says nothing.
+            rtt = self.nacks.arrived(index, now).filter(|_| is_repair);
         }
         if self.assembly.wants(index) && !self.assembly.insert(index, packet) {
             tracing::debug!(ssrc = self.ssrc.0, "reorder buffer full");
             self.restart(now);
         }
         rtt
+    }
+
+    /// Whether so long a time was lost that repeats would come too late to be of use.
+    fn is_long_gap(&self, index: u64, rtp_time: u32) -> bool {
+        let ticks = rtp_time.wrapping_sub(self.highest_time) as i32;
+        let rate = f64::from(self.codec.codec.clock_rate());
+        index > self.highest + 1 && f64::from(ticks) > rate * self.max_latency.as_secs_f64()
     }
 
     fn change_codec(&mut self, codec: &CodecParams, now: Instant) {

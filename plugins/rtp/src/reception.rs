@@ -143,7 +143,7 @@ mod tests {
             reception.packet(index, 0, now);
         }
         let block = reception.block(now);
-        assert_eq!((block.fraction_lost, block.lost), (63, 25));
+        assert_eq!((block.fraction_lost, block.lost), (64, 25));
         assert_eq!(reception.block(now).fraction_lost, 0);
     }
 

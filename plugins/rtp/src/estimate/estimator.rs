@@ -44,11 +44,15 @@ pub(crate) struct Estimator {
     /// What arrived when the path was last full.
     ceiling: Option<f64>,
     ever_full: bool,
+    /// The newest window lost heavily.
+    lossy: bool,
     last_cut: Option<Instant>,
     last_update: Option<Instant>,
     last_feedback: Option<Instant>,
     silent_since: Option<Instant>,
     last_narrow: Instant,
+    /// The estimate before the peer fell silent, to be regained fast.
+    regain: Option<f64>,
     remb: Option<f64>,
 }
 
@@ -63,11 +67,13 @@ impl Estimator {
             loss: LossRate::default(),
             ceiling: None,
             ever_full: false,
+            lossy: false,
             last_cut: None,
             last_update: None,
             last_feedback: None,
             silent_since: None,
             last_narrow: now,
+            regain: None,
             remb: None,
         }
     }
@@ -110,25 +116,31 @@ impl Estimator {
 
     /// Takes the arrivals of one feedback.
     pub(crate) fn feedback(&mut self, arrivals: &[Arrival], log: &mut SentLog, now: Instant) {
-        let mut heavy_loss = None;
         for arrival in arrivals {
-            let Some(sent) = log
-                .extend(arrival.number)
-                .and_then(|number| log.take(number))
-            else {
+            let Some(number) = log.extend(arrival.number) else {
+                continue;
+            };
+            let Some(at) = arrival.at else {
+                // What an outage swallowed says nothing of the path as it is now.
+                if self.regain.is_none() {
+                    self.loss.sample(true);
+                }
+                continue;
+            };
+            let Some(sent) = log.take(number) else {
                 continue;
             };
             let sent_at = sent.at.saturating_duration_since(self.epoch).as_micros() as i64;
-            self.delay.sample(arrival.at, arrival.at - sent_at);
-            self.acked.sample(arrival.at, sent.size);
-            heavy_loss = self.loss.sample(arrival.at, sent.number).or(heavy_loss);
+            self.delay.sample(at, at.saturating_sub(sent_at));
+            self.acked.sample(at, sent.size);
+            self.loss.sample(false);
             self.last_feedback = Some(now);
+        }
+        if self.last_feedback == Some(now) {
             self.silent_since = Some(now);
+            let loss = self.loss.take(now);
+            self.update(loss, now);
         }
-        if self.last_feedback != Some(now) {
-            return; // told nothing new
-        }
-        self.update(heavy_loss, now);
     }
 
     fn update(&mut self, loss: Option<f64>, now: Instant) {
@@ -139,7 +151,10 @@ impl Estimator {
         if queue > ROOM {
             self.last_narrow = now;
         }
-        if let Some(loss) = loss.filter(|loss| *loss > HEAVY_LOSS) {
+        if let Some(loss) = loss {
+            self.lossy = loss > HEAVY_LOSS;
+        }
+        if let Some(loss) = loss.filter(|_| self.lossy) {
             self.rate *= 1.0 - loss / 2.0;
             self.full(now);
         } else if queue > FULL {
@@ -151,7 +166,7 @@ impl Estimator {
                 self.ceiling = Some(acked);
                 self.full(now);
             }
-        } else if let (Some(acked), true) = (acked, queue < ROOM) {
+        } else if let (Some(acked), true) = (acked, queue < ROOM && !self.lossy) {
             self.grow(acked, elapsed.min(0.2));
         }
         let (min, max) = (self.limits.min as f64, self.limits.max as f64);
@@ -162,16 +177,19 @@ impl Estimator {
         self.last_cut = Some(now);
         self.last_narrow = now;
         self.ever_full = true;
+        self.regain = None;
     }
 
     fn grow(&mut self, acked: f64, elapsed: f64) {
         let near = self
             .ceiling
             .is_some_and(|ceiling| (0.8 * ceiling..1.15 * ceiling).contains(&self.rate));
-        let growth = match (near, self.ever_full) {
-            (true, _) => GROWTH_NEAR,
-            (false, true) => GROWTH,
-            (false, false) => GROWTH_START,
+        self.regain = self.regain.filter(|before| self.rate < 0.9 * before);
+        let fast = !self.ever_full || self.regain.is_some();
+        let growth = match (fast, near) {
+            (true, _) => GROWTH_START,
+            (false, true) => GROWTH_NEAR,
+            (false, false) => GROWTH,
         };
         // What is not sent can't be measured: no growth far above what arrives.
         let bound = 1.5 * acked + 100e3;
@@ -192,8 +210,9 @@ impl Estimator {
         }
         if now.saturating_duration_since(since) >= SILENCE {
             self.silent_since = Some(now);
+            let before = self.regain.unwrap_or(self.rate);
+            self.regain = Some(before);
             self.rate = (self.rate / 2.0).max(self.limits.min as f64);
-            self.full(now);
         }
     }
 }
@@ -219,13 +238,11 @@ mod tests {
             for i in 0..400u32 {
                 let at = start + Duration::from_millis(10) * i;
                 let number = log.number(1200, at);
-                if number % every != 0 {
-                    let arrival = Arrival {
-                        number,
-                        at: i64::from(i) * 10_000,
-                    };
-                    estimator.feedback(&[arrival], &mut log, at);
-                }
+                let arrival = Arrival {
+                    number,
+                    at: (number % every != 0).then_some(i64::from(i) * 10_000),
+                };
+                estimator.feedback(&[arrival], &mut log, at);
             }
             let fell = estimator.bits_per_second() < 1_000_000;
             assert_eq!(fell, falls, "1 of {every}: {}", estimator.bits_per_second());
@@ -244,7 +261,14 @@ mod tests {
             "no feedback expected yet"
         );
         let number = log.number(1000, start);
-        estimator.feedback(&[Arrival { number, at: 0 }], &mut log, start);
+        estimator.feedback(
+            &[Arrival {
+                number,
+                at: Some(0),
+            }],
+            &mut log,
+            start,
+        );
         estimator.silence(Some(start + SILENCE / 2), start + SILENCE);
         assert_eq!(estimator.bits_per_second(), 500_000);
         for i in 2..20 {

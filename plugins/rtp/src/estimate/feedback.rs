@@ -5,12 +5,12 @@ use rtcp_types::{Twcc, TwccPacketStatus};
 /// Units of 64 ms the 24-bit reference time wraps after.
 const WRAP: i64 = 1 << 24;
 
-/// A packet that the peer says arrived.
+/// A packet that the peer tells of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Arrival {
     pub(crate) number: u16,
-    /// Microseconds on the peer's clock.
-    pub(crate) at: i64,
+    /// When it arrived, microseconds on the peer's clock; `None` if it did not yet.
+    pub(crate) at: Option<i64>,
 }
 
 /// Keeps what goes from one feedback to the next.
@@ -20,7 +20,7 @@ pub(crate) struct FeedbackReader {
 }
 
 impl FeedbackReader {
-    /// Appends the arrivals a feedback tells of; one cut short or malformed tells what it can.
+    /// Appends the packets a feedback tells of; one cut short or malformed tells what it can.
     pub(crate) fn read(&mut self, feedback: &Twcc<'_>, out: &mut Vec<Arrival>) {
         let raw = i64::from(feedback.reference_time());
         let reference = match self.reference {
@@ -36,9 +36,14 @@ impl FeedbackReader {
             match packet {
                 Ok((number, TwccPacketStatus::Received { delta })) => {
                     at += i64::from(delta) * 250;
-                    out.push(Arrival { number, at });
+                    out.push(Arrival {
+                        number,
+                        at: Some(at),
+                    });
                 }
-                Ok((_, TwccPacketStatus::NotReceived)) => {}
+                Ok((number, TwccPacketStatus::NotReceived)) => {
+                    out.push(Arrival { number, at: None });
+                }
                 Err(_) => break,
             }
         }
@@ -67,9 +72,11 @@ mod tests {
             reader.read(&twcc, &mut out);
         }
         let numbers: Vec<u16> = out.iter().map(|arrival| arrival.number).collect();
-        assert_eq!(numbers, [65_535, 1, 65_535, 1, 65_535, 1]);
-        assert_eq!(out[1].at - out[0].at, -2_000);
-        assert_eq!(out[2].at - out[0].at, 3 * 64_000);
-        assert_eq!(out[4].at - out[0].at, 64_000);
+        assert_eq!(numbers[..6], [65_535, 0, 1, 65_535, 0, 1]);
+        let at: Vec<i64> = out.iter().filter_map(|arrival| arrival.at).collect();
+        assert_eq!(at.len(), 6);
+        assert_eq!(at[1] - at[0], -2_000);
+        assert_eq!(at[2] - at[0], 3 * 64_000);
+        assert_eq!(at[4] - at[0], 64_000);
     }
 }

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MPL-2.0
 //! What arrives at the peer: bits per second and loss over a sliding window.
 use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
 /// Window of the rate, microseconds.
 const WINDOW: i64 = 500_000;
 /// A shorter span says nothing yet.
 const MIN_SPAN: i64 = 100_000;
+/// Window of the loss.
+const LOSS_WINDOW: Duration = Duration::from_secs(1);
 /// Samples of the window at most.
 const MAX_SAMPLES: usize = 8192;
 
@@ -42,28 +45,33 @@ impl AckedRate {
     }
 }
 
-/// Loss over windows of a second, by transport-wide numbers.
+/// Loss over windows of a second, as the peer tells it: feedback that is itself lost says nothing.
 #[derive(Debug, Default)]
 pub(crate) struct LossRate {
-    window_began: Option<(i64, u64)>,
-    highest: u64,
-    received: u64,
+    began: Option<Instant>,
+    lost: u64,
+    told: u64,
 }
 
 impl LossRate {
-    /// Takes an arrival. At the end of a window gives the part lost, 0-1, of at least 20 packets.
-    pub(crate) fn sample(&mut self, arrival: i64, number: u64) -> Option<f64> {
-        self.highest = self.highest.max(number);
-        let (began, first) = *self.window_began.get_or_insert((arrival, number));
-        self.received += 1;
-        if arrival.saturating_sub(began) < 1_000_000 {
+    /// Counts a packet the peer tells of.
+    pub(crate) fn sample(&mut self, lost: bool) {
+        self.told += 1;
+        self.lost += u64::from(lost);
+    }
+
+    /// At the end of a window, the part lost, 0-1, of at least 20 packets.
+    pub(crate) fn take(&mut self, now: Instant) -> Option<f64> {
+        let began = *self.began.get_or_insert(now);
+        if now.saturating_duration_since(began) < LOSS_WINDOW || self.told < 20 {
             return None;
         }
-        let expected = self.highest.saturating_sub(first) + 1;
-        let received = self.received;
-        self.window_began = Some((arrival, self.highest + 1));
-        self.received = 0;
-        (expected >= 20).then(|| expected.saturating_sub(received) as f64 / expected as f64)
+        let part = self.lost as f64 / self.told as f64;
+        *self = Self {
+            began: Some(now),
+            ..Self::default()
+        };
+        Some(part)
     }
 }
 
@@ -86,9 +94,12 @@ mod tests {
     #[test]
     fn a_tenth_lost_is_a_tenth() {
         let mut loss = LossRate::default();
-        let told: Vec<f64> = (0..400u64)
-            .filter(|i| i % 10 != 5)
-            .filter_map(|i| loss.sample(i as i64 * 5_000, i))
+        let start = Instant::now();
+        let told: Vec<f64> = (0..400u32)
+            .filter_map(|i| {
+                loss.sample(i % 10 == 5);
+                loss.take(start + Duration::from_millis(5) * i)
+            })
             .collect();
         assert_eq!(told.len(), 1);
         assert!((told[0] - 0.1).abs() < 0.01, "{told:?}");
