@@ -184,3 +184,77 @@ fn say_goodbye(route: Route, End { code, text }: End) {
         Route::Http { answer: None, .. } => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resource() -> Resource {
+        Resource {
+            etag: "\"1\"".to_owned(),
+            ufrag: None,
+        }
+    }
+
+    fn end() -> End {
+        End {
+            code: EndCode::Busy,
+            text: "full".to_owned(),
+        }
+    }
+
+    #[test]
+    fn an_http_session_takes_one_answer_and_no_offer() {
+        let sessions = Sessions::new(1);
+        let (id, mut answer) = sessions.open_http(resource()).unwrap();
+        assert_eq!(sessions.description(&id, Kind::Offer, "o"), Delivery::NoWay);
+        assert_eq!(sessions.description(&id, Kind::Answer, "a"), Delivery::Done);
+        assert_eq!(answer.try_recv().unwrap(), Ok("a".to_owned()));
+        assert_eq!(
+            sessions.description(&id, Kind::Answer, "b"),
+            Delivery::NoWay
+        );
+        assert_eq!(
+            sessions.description("other", Kind::Answer, "a"),
+            Delivery::Unknown
+        );
+    }
+
+    #[test]
+    fn an_end_before_the_answer_is_the_answer() {
+        let sessions = Sessions::new(1);
+        let (id, mut answer) = sessions.open_http(resource()).unwrap();
+        sessions.end(&id, end());
+        assert_eq!(answer.try_recv().unwrap(), Err(end()));
+        assert!(!sessions.close(&id), "it is out of the table");
+    }
+
+    #[test]
+    fn a_socket_that_reads_too_slowly_loses_its_session() {
+        let sessions = Sessions::new(1);
+        let (sender, _unread) = mpsc::channel(SOCKET_QUEUE);
+        let id = sessions.open_socket(sender).unwrap();
+        let sent = (0..=SOCKET_QUEUE)
+            .map(|_| sessions.description(&id, Kind::Offer, "o"))
+            .take_while(|delivery| *delivery == Delivery::Done)
+            .count();
+        assert_eq!(sent, SOCKET_QUEUE);
+        assert_eq!(
+            sessions.description(&id, Kind::Offer, "o"),
+            Delivery::Unknown
+        );
+    }
+
+    #[test]
+    fn the_table_never_holds_more_than_its_limit() {
+        let sessions = Sessions::new(2);
+        let (sender, mut receiver) = mpsc::channel(1);
+        let first = sessions.open_socket(sender.clone()).unwrap();
+        assert!(sessions.open_http(resource()).is_some());
+        assert!(sessions.open_socket(sender.clone()).is_none());
+        assert!(sessions.open_http(resource()).is_none());
+        sessions.end(&first, end());
+        assert!(matches!(receiver.try_recv().unwrap(), ToPeer::Bye { code, .. } if code == "busy"));
+        assert!(sessions.open_socket(sender).is_some());
+    }
+}

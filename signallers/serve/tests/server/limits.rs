@@ -134,3 +134,30 @@ fn garbage_instead_of_http_is_answered_or_cut_and_others_go_on() {
     }
     assert_eq!(bench.post("/whip", OFFER).status, 201);
 }
+
+#[test]
+fn connections_beyond_the_limit_are_refused_until_others_go() {
+    let bench = Bench::with(Script::Answer, |signaller| signaller.set_max_sessions(1));
+    // The server's limit: max-sessions and 256 to spare.
+    let mut held: Vec<TcpStream> = (0..257)
+        .map(|_| TcpStream::connect(bench.address).unwrap())
+        .collect();
+    let mut refused = TcpStream::connect(bench.address).unwrap();
+    refused
+        .set_read_timeout(Some(crate::kit::DEADLINE))
+        .unwrap();
+    let mut answer = String::new();
+    refused.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+    held.truncate(200);
+    let served = (0..10_000).any(|_| {
+        let mut stream = TcpStream::connect(bench.address).unwrap();
+        // One refused may be gone before it is written to.
+        let _refused = stream
+            .write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        let mut answer = String::new();
+        let read = stream.read_to_string(&mut answer);
+        read.is_ok() && answer.starts_with("HTTP/1.1 200")
+    });
+    assert!(served, "places are free again");
+}
