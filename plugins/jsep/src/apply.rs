@@ -222,14 +222,16 @@ impl Negotiator {
         transport.ufrag != before.ufrag || transport.pwd != before.pwd
     }
 
-    /// Whether our offer brings other ICE credentials than our last description.
+    /// Whether our offer brings other ICE credentials than our last description, or nothing used those.
     fn restarts(&self, offer: &Description) -> bool {
+        let Some(agreed) = &self.agreed else {
+            return true;
+        };
         let ice = |description: &Description| {
             let section = description.sections.get(carrier(description)?)?;
             section.ice.clone()
         };
-        let before = self.agreed.as_ref().and_then(|agreed| ice(&agreed.local));
-        before != ice(offer)
+        carrier(&agreed.remote).is_none() || ice(&agreed.local) != ice(offer)
     }
 }
 

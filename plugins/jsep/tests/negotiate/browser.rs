@@ -125,8 +125,8 @@ fn our_offers_are_golden() {
     );
     let every = [Codec::H264, Codec::Vp8, Codec::Vp9, Codec::Av1];
     let video = track(2, &every, Direction::SendOnly);
-    golden("offer-audio.sdp", &[audio.clone()]);
-    golden("offer-video.sdp", &[video.clone()]);
+    golden("offer-audio.sdp", std::slice::from_ref(&audio));
+    golden("offer-video.sdp", std::slice::from_ref(&video));
     golden("offer-audio-video.sdp", &[audio, video]);
 }
 

@@ -131,7 +131,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         2 => (side(), 0..5_u32, 0..7_usize, direction()).prop_map(|(s, t, c, d)| Step::AddTrack(s, t, c, d)),
         1 => (side(), side(), direction()).prop_map(|(s, v, d)| Step::AddTrackless(s, v, d)),
-        1 => (side(), 0..5_u32).prop_map(|(s, t)| Step::RemoveTrack(s, t)),
+        1 => (side(), 0..10_u32).prop_map(|(s, t)| Step::RemoveTrack(s, t)),
         1 => (side(), 0..5_u32, 0..7_usize).prop_map(|(s, t, c)| Step::SetCodecs(s, t, c)),
         3 => (side(), side()).prop_map(|(s, r)| Step::Offer(s, r)),
         4 => side().prop_map(Step::Deliver),
@@ -150,10 +150,15 @@ struct Pair {
 impl Pair {
     fn run(&mut self, step: Step) {
         let codec = |index: usize| Codec::all().nth(index).unwrap();
+        // Inputs of audio and video have other numbers.
+        let id_of = |id: u32, index: usize| match codec(index).kind() {
+            Audio => id,
+            Video => id + 5,
+        };
         match step {
             Step::AddTrack(side, id, index, direction) => {
                 self.peers[usize::from(side)].add_transceiver(track(
-                    id,
+                    id_of(id, index),
                     &[codec(index)],
                     direction,
                 ));
@@ -164,7 +169,7 @@ impl Pair {
             }
             Step::RemoveTrack(side, id) => self.peers[usize::from(side)].remove_track(TrackId(id)),
             Step::SetCodecs(side, id, index) => self.peers[usize::from(side)]
-                .set_track_codecs(TrackId(id), vec![offer(codec(index), "")]),
+                .set_track_codecs(TrackId(id_of(id, index)), vec![offer(codec(index), "")]),
             Step::Offer(side, restart) => {
                 let local = transport(if restart { "rrrr" } else { "aaaa" });
                 let text = self.peers[usize::from(side)].create_offer(&local);
