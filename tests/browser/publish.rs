@@ -21,7 +21,7 @@ fn published_camera_is_recorded(browser: Browser) {
     let file = folder.join("published.mkv");
     let line = format!(
         "rtcsrc name=r matroskamux name=m ! filesink location={} \
-         r.video_0 ! video/x-vp8 ! queue ! m. r.audio_0 ! audio/x-opus ! queue ! m.",
+         r.video_0 ! video/x-vp8 ! queue ! m.video_0 r.audio_0 ! audio/x-opus ! queue ! m.audio_0",
         file.display()
     );
     let mut launch = lab.launch(&line);
