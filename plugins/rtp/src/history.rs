@@ -75,14 +75,6 @@ impl History {
         }
     }
 
-    /// Extended numbers of the newest packets, newest first.
-    pub(crate) fn newest(&self) -> impl Iterator<Item = u64> + '_ {
-        self.chunks
-            .iter()
-            .rev()
-            .flat_map(|chunk| (chunk.first..chunk.first + chunk.count as u64).rev())
-    }
-
     fn expire(&mut self, now: Instant) {
         while self
             .chunks

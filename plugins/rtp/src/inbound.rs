@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Packets of the peer: opened, read, and given to the streams they concern.
 use crate::assemble::Packet;
+use crate::demux::Target;
 use crate::extension::Extensions;
-use crate::header::header_len;
+use crate::header::{FIXED, header_len};
 use crate::media::Media;
 use crate::receive::{RecvStream, give_back};
 use crate::reception::{SenderReport, round_trip};
@@ -18,40 +19,49 @@ use std::time::{Duration, Instant};
 const MAX_STREAMS: usize = 64;
 /// A stream unheard of for so long makes room if the table is full.
 const IDLE: Duration = Duration::from_secs(10);
+/// The first report on a stream of the peer comes after so long.
+const FIRST_REPORT: Duration = Duration::from_secs(1);
 /// A packet is not repeated twice within this, or within a round trip.
 const REPEAT_GAP: Duration = Duration::from_millis(20);
 
-/// What of an opened RTP packet is kept.
-struct Parsed {
+/// What is read of an opened RTP packet.
+struct Parsed<'a> {
     ssrc: u32,
-    seq: u16,
     pt: u8,
     marker: bool,
     rtp_time: u32,
     payload: Range<usize>,
+    /// Profile and bytes of the header extension.
+    extension: Option<(u16, &'a [u8])>,
 }
 
-fn parse(data: &[u8]) -> Result<(Parsed, Option<(u16, &[u8])>), RtpError> {
+fn parse(data: &[u8]) -> Result<Parsed<'_>, RtpError> {
     let packet = RtpPacket::parse(data).map_err(|_| RtpError::Malformed("RTP"))?;
     let start = packet.payload_offset();
-    let parsed = Parsed {
+    let at = FIXED + 4 * usize::from(packet.n_csrcs());
+    let extension = packet.extension_bit().then(|| {
+        let profile = data.get(at..at + 2)?.first_chunk().copied();
+        Some((u16::from_be_bytes(profile?), data.get(at + 4..start)?))
+    });
+    Ok(Parsed {
         ssrc: packet.ssrc(),
-        seq: packet.sequence_number(),
         pt: packet.payload_type(),
         marker: packet.marker_bit(),
         rtp_time: packet.timestamp(),
         payload: start..start + packet.payload_len(),
-    };
-    let at = 12 + 4 * usize::from(packet.n_csrcs());
-    let extension = packet.extension_bit().then(|| {
-        let profile = data
-            .get(at..at + 2)?
-            .first_chunk()
-            .copied()
-            .map(u16::from_be_bytes)?;
-        Some((profile, data.get(at + 4..start)?))
-    });
-    Ok((parsed, extension.flatten()))
+        extension: extension.flatten(),
+    })
+}
+
+/// Takes the original sequence number off a repeat (RFC 4588 §4); padding alone has none.
+fn original(packet: &mut Packet) -> Option<u16> {
+    let start = packet.payload.start;
+    let original = packet.data.get(start..start + 2)?.first_chunk().copied();
+    if packet.payload.len() <= 2 {
+        return None;
+    }
+    packet.payload.start += 2;
+    original.map(u16::from_be_bytes)
 }
 
 impl Media {
@@ -71,77 +81,48 @@ impl Media {
         self.take_rtp(data, index, now)
     }
 
+    /// Reads an opened packet of the given extended sequence number.
     pub(crate) fn take_rtp(
         &mut self,
         data: Vec<u8>,
         index: u64,
         now: Instant,
     ) -> Result<(), RtpError> {
-        let (parsed, extension) = parse(&data)?;
-        let extensions = extension.map_or_else(Extensions::default, |(profile, bytes)| {
-            Extensions::parse(profile, bytes, &self.extensions)
-        });
+        let parsed = parse(&data)?;
+        let extensions = parsed
+            .extension
+            .map_or_else(Extensions::default, |(profile, bytes)| {
+                Extensions::parse(profile, bytes, &self.extensions)
+            });
         if let Some(number) = extensions.transport_cc {
             self.feedback.arrived(number, parsed.ssrc, now);
         }
-        let audio_level = extensions.audio_level;
-        let target = self
-            .demux
-            .route(parsed.ssrc, Pt(parsed.pt), &extensions, now)?;
+        let pt = Pt(parsed.pt);
+        let target = self.demux.route(parsed.ssrc, pt, &extensions, now)?;
         let mut packet = Packet {
             payload: parsed.payload,
             rtp_time: parsed.rtp_time,
             marker: parsed.marker,
             pt: target.codec.pt.0,
             arrived: now,
-            audio_level,
+            audio_level: extensions.audio_level,
             data,
         };
-        let at = self
-            .receivers
-            .iter()
-            .position(|stream| stream.ssrc == target.ssrc);
-        let at = match at {
-            Some(at) => at,
-            // A repeat alone does not begin a stream.
-            None if target.is_repair => return Err(RtpError::Unroutable),
-            None => {
-                if self.receivers.len() >= MAX_STREAMS {
-                    self.receivers
-                        .retain(|stream| now.saturating_duration_since(stream.last_seen) < IDLE);
-                }
-                if self.receivers.len() >= MAX_STREAMS {
-                    return Err(RtpError::TooManyStreams);
-                }
-                let latency = self.config.max_latency;
-                self.receivers
-                    .push(RecvStream::new(&target, index, latency, now));
-                self.receivers.len() - 1
-            }
-        };
-        let stream = &mut self.receivers[at];
+        let latency = self.config.max_latency;
+        let stream = stream_of(&mut self.receivers, &target, index, latency, now)?;
         let mut number = index;
         if target.is_repair {
-            // The original sequence number stands before the payload (RFC 4588 §4); padding has none.
-            let start = packet.payload.start;
-            let Some(&[high, low]) = packet.data.get(start..start + 2) else {
+            let Some(original) = original(&mut packet) else {
                 return Ok(());
             };
-            if packet.payload.len() <= 2 {
-                return Ok(());
-            }
-            packet.payload.start += 2;
-            let original = stream.extend(u16::from_be_bytes([high, low]));
-            number = original.ok_or(RtpError::Replayed)?;
-        } else {
-            debug_assert_eq!(index as u16, parsed.seq);
+            number = stream.extend(original).ok_or(RtpError::Replayed)?;
         }
         let measured = stream.packet(number, packet, target.codec, target.is_repair, now);
         stream.process(now, self.rtt, &mut self.pool, &mut self.events);
         if let Some(measured) = measured {
             self.measured_rtt(measured);
         }
-        self.next_report.get_or_insert(now + Duration::from_secs(1));
+        self.next_report.get_or_insert(now + FIRST_REPORT);
         self.send_requests(now);
         Ok(())
     }
@@ -293,4 +274,29 @@ impl Media {
                 .push_back(MediaEvent::Estimate { bits_per_second });
         }
     }
+}
+
+/// The stream a packet belongs to; begun if it is a new one.
+fn stream_of<'a>(
+    streams: &'a mut Vec<RecvStream>,
+    target: &Target<'_>,
+    index: u64,
+    max_latency: Duration,
+    now: Instant,
+) -> Result<&'a mut RecvStream, RtpError> {
+    if let Some(at) = streams.iter().position(|s| s.ssrc == target.ssrc) {
+        return Ok(&mut streams[at]);
+    }
+    if target.is_repair {
+        return Err(RtpError::Unroutable); // a repeat alone does not begin a stream
+    }
+    if streams.len() >= MAX_STREAMS {
+        streams.retain(|s| now.saturating_duration_since(s.last_seen) < IDLE);
+    }
+    if streams.len() >= MAX_STREAMS {
+        return Err(RtpError::TooManyStreams);
+    }
+    let stream = RecvStream::new(target, index, max_latency, now);
+    streams.push(stream);
+    streams.last_mut().ok_or(RtpError::TooManyStreams)
 }

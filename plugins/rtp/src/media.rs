@@ -133,11 +133,15 @@ impl Media {
         client: bool,
     ) -> Result<(), RtpError> {
         let (ours, theirs) = split(profile, keying_material, client)?;
-        self.keys = Some(Keys {
+        let keys = Keys {
             sealer: Sealer::new(profile, &ours)?,
             opener: Opener::new(profile, &theirs)?,
             tag_len: profile.tag_len(),
-        });
+        };
+        if self.keys.replace(keys).is_some() {
+            self.senders.iter_mut().for_each(SendStream::rekey);
+            self.receivers.clear();
+        }
         self.want_first_keyframes(self.now);
         Ok(())
     }

@@ -5,7 +5,7 @@ use crate::header::{HeaderTemplate, PerPacket};
 use crate::history::{Chunk, History};
 use crate::srtp::Sealer;
 use crate::train::{Coupling, Train};
-use crate::{PacketBlock, SendParams};
+use crate::{PacketBlock, RtpError, SendParams};
 use rtc_payload::MediaKind;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -27,6 +27,38 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) log: &'a mut SentLog,
     /// An empty buffer to write into.
     pub(crate) buffer: Vec<u8>,
+}
+
+impl Outgoing<'_> {
+    /// A transport-wide number for a packet of `len` bytes, if its header has room for one.
+    fn number(&mut self, template: &HeaderTemplate, len: usize) -> u16 {
+        if template.numbered() {
+            self.log.number(len, self.now)
+        } else {
+            0
+        }
+    }
+
+    /// Appends a sealed packet; `original` is the sequence number that RTX puts before the payload,
+    /// `nonce` the SSRC and index to seal with.
+    fn packet(
+        &mut self,
+        template: &HeaderTemplate,
+        packet: &PerPacket,
+        original: Option<u16>,
+        payload: &[u8],
+        nonce: (u32, u64),
+    ) -> Result<(), RtpError> {
+        let start = self.buffer.len();
+        template.write(&mut self.buffer, packet);
+        if let Some(original) = original {
+            self.buffer.extend_from_slice(&original.to_be_bytes());
+        }
+        self.buffer.extend_from_slice(payload);
+        let (ssrc, index) = nonce;
+        self.sealer
+            .seal_rtp(&mut self.buffer, start, template.len(), ssrc, index)
+    }
 }
 
 /// What was sent, for reports and statistics.
@@ -65,6 +97,8 @@ pub(crate) struct SendStream {
     pub(crate) params: SendParams,
     media: HeaderTemplate,
     rtx: Option<HeaderTemplate>,
+    /// The header before the newest change, for repeats without RTX.
+    previous: Option<HeaderTemplate>,
     generation: u32,
     /// Extended numbers of the next packets; their low 48 bits are the SRTP indices.
     next: u64,
@@ -93,6 +127,7 @@ impl SendStream {
             waiting_for_keyframe: params.kind == MediaKind::Video,
             media,
             rtx,
+            previous: None,
             generation: 0,
             next: u64::from(first),
             next_rtx: u64::from(first_rtx),
@@ -116,6 +151,11 @@ impl SendStream {
         let source_changed =
             params.codec.codec != self.params.codec.codec || params.track != self.params.track;
         let resumed = params.active && !self.params.active;
+        if params.codec.pt != self.params.codec.pt {
+            // What was sent under another payload type can't be repeated under this one.
+            self.history = History::default();
+            self.repeats.clear();
+        }
         if source_changed || resumed || !params.active {
             self.flush();
             self.repeats.clear();
@@ -134,8 +174,19 @@ impl SendStream {
     }
 
     fn rewrite(&mut self) {
-        (self.media, self.rtx) = templates(&self.params, self.mid_known);
+        let (media, rtx) = templates(&self.params, self.mid_known);
+        self.previous = Some(std::mem::replace(&mut self.media, media));
+        self.rtx = rtx;
         self.generation = self.generation.wrapping_add(1);
+    }
+
+    /// New keys: roll-over counters start anew (RFC 3711 §3.3.1), and nothing sealed with the old keys
+    /// can be repeated.
+    pub(crate) fn rekey(&mut self) {
+        self.next &= 0xffff;
+        self.next_rtx &= 0xffff;
+        self.history = History::default();
+        self.repeats.clear();
     }
 
     pub(crate) fn is_video(&self) -> bool {
@@ -241,11 +292,10 @@ impl SendStream {
     /// A packet the peer misses: queued for repetition unless it was repeated within `gap`.
     pub(crate) fn nack(&mut self, seq: u16, gap: Duration, now: Instant) {
         self.counters.nacks += 1;
-        let Some((number, chunk)) = self.history.find(seq) else {
+        let Some((number, _)) = self.history.find(seq) else {
             return;
         };
-        let repeatable = self.rtx.is_some() || chunk.generation == self.generation;
-        if repeatable
+        if self.repeatable(number).is_some()
             && self.repeats.len() < MAX_REPEATS
             && self.history.may_repeat(number, gap, now)
         {
@@ -253,178 +303,152 @@ impl SendStream {
         }
     }
 
-    /// Queues repeats of about `bytes` of the newest packets, to probe the path; needs RTX.
-    pub(crate) fn queue_probe(&mut self, bytes: usize) {
-        if self.rtx.is_none() {
-            return;
-        }
-        let newest: Vec<u64> = self.history.newest().take(64).collect();
-        for number in newest.iter().cycle().take(bytes.div_ceil(1000)) {
-            if self.repeats.len() < MAX_REPEATS {
-                self.repeats.push_back(*number);
-            }
-        }
-    }
-
     /// Writes packets that wait, one train of at most about `budget` bytes but at least one packet.
-    pub(crate) fn write(&mut self, out: Outgoing<'_>, budget: usize) -> Option<Train> {
-        let queued = self.queue.front_mut()?;
-        let block = Arc::clone(&queued.block);
-        let is_video = self.params.kind == MediaKind::Video;
-        let marker_at = match is_video {
-            true => block.payloads.len() - 1,
-            false => 0,
-        };
-        let (first, first_index) = (self.next, queued.index);
-        let mut buffer = out.buffer;
+    pub(crate) fn write(&mut self, mut out: Outgoing<'_>, budget: usize) -> Option<Train> {
+        let queued = self.queue.front()?;
+        let (block, first_index) = (Arc::clone(&queued.block), queued.index);
         let mut train = Coupling::default();
-        let mut octets = 0;
-        let mut transport_cc = 0;
-        while let Some(payload) = block.payloads.get(queued.index) {
+        let mut chunk = Chunk {
+            first: self.next,
+            index: first_index,
+            count: 0,
+            block: Arc::clone(&block),
+            at: out.now,
+            transport_cc: 0,
+            abs_send_time: out.abs_send_time,
+            generation: self.generation,
+        };
+        while let Some(payload) = block.payloads.get(first_index + chunk.count) {
             let len = self.media.len() + payload.len() + out.tag_len;
             if train.count() > 0 && train.bytes() + len > budget || !train.join(len) {
                 break;
             }
-            let number = if self.media.numbered() {
-                out.log.number(len, out.now)
-            } else {
-                0
-            };
-            if train.count() == 1 {
-                transport_cc = number;
+            let number = out.number(&self.media, len);
+            if chunk.count == 0 {
+                chunk.transport_cc = number;
             }
-            let start = buffer.len();
             let packet = PerPacket {
-                marker: queued.index == marker_at && (is_video || block.info.talk_start),
+                marker: is_marked(&block, first_index + chunk.count),
                 seq: self.next as u16,
                 rtp_time: block.rtp_time,
                 transport_cc: number,
                 abs_send_time: out.abs_send_time,
             };
-            self.media.write(&mut buffer, &packet);
-            buffer.extend_from_slice(payload);
-            let ssrc = self.params.ssrc.0;
-            let header = self.media.len();
-            if out
-                .sealer
-                .seal_rtp(&mut buffer, start, header, ssrc, self.next)
-                .is_err()
-            {
+            let sealed = out.packet(
+                &self.media,
+                &packet,
+                None,
+                payload,
+                (self.params.ssrc.0, self.next),
+            );
+            if sealed.is_err() {
                 // Keys that were taken never fail to seal; should they, nothing half-sealed goes out.
-                buffer.truncate(start);
-                break;
+                self.drop_queue();
+                return None;
             }
-            octets += payload.len();
             self.next += 1;
-            queued.index += 1;
+            chunk.count += 1;
+            self.counters.packets += 1;
+            self.counters.octets += payload.len() as u64;
+            self.queued_bytes = self.queued_bytes.saturating_sub(payload.len());
         }
-        let ended = queued.index >= block.payloads.len();
-        self.queued_bytes = self.queued_bytes.saturating_sub(octets);
-        self.counters.packets += train.count() as u64;
-        self.counters.octets += octets as u64;
-        if ended {
+        self.advance(&block, first_index + chunk.count);
+        if self.params.codec.nack {
+            self.history.push(chunk);
+        }
+        train.finish(out.buffer)
+    }
+
+    /// Notes that the block at the head was sent up to payload `index`.
+    fn advance(&mut self, block: &PacketBlock, index: usize) {
+        if index >= block.payloads.len() {
             self.counters.frames += 1;
             self.counters.keyframes += u64::from(block.info.keyframe);
             self.queue.pop_front();
+        } else if let Some(queued) = self.queue.front_mut() {
+            queued.index = index;
         }
-        if is_video || self.params.codec.nack {
-            self.history.push(Chunk {
-                first,
-                index: first_index,
-                count: train.count(),
-                block,
-                at: out.now,
-                transport_cc,
-                abs_send_time: out.abs_send_time,
-                generation: self.generation,
-            });
-        }
-        train.finish(buffer)
     }
 
     /// Writes repeats that wait, one train of at most about `budget` bytes but at least one packet.
-    pub(crate) fn write_repeats(&mut self, out: Outgoing<'_>, budget: usize) -> Option<Train> {
-        let Outgoing {
-            sealer,
-            tag_len,
-            now,
-            abs_send_time,
-            log,
-            mut buffer,
-        } = out;
+    pub(crate) fn write_repeats(&mut self, mut out: Outgoing<'_>, budget: usize) -> Option<Train> {
         let mut train = Coupling::default();
         while let Some(number) = self.repeats.front().copied() {
-            let Some(chunk) = self.history.get(number) else {
+            let Some((chunk, template)) = self.repeatable(number) else {
                 self.repeats.pop_front();
                 continue;
             };
             let offset = (number - chunk.first) as usize;
-            let Some(payload) = chunk.block.payloads.get(chunk.index + offset) else {
+            let index = chunk.index + offset;
+            let Some(payload) = chunk.block.payloads.get(index) else {
                 self.repeats.pop_front();
                 continue;
             };
-            let (template, osn) = match &self.rtx {
-                Some(template) => (template, 2),
-                None if chunk.generation == self.generation => (&self.media, 0),
-                None => {
-                    self.repeats.pop_front();
-                    continue;
-                }
-            };
-            let len = template.len() + osn + payload.len() + tag_len;
+            let original = self.rtx.is_some().then_some(number as u16);
+            let osn = original.map_or(0, |_| 2);
+            let len = template.len() + osn + payload.len() + out.tag_len;
             if train.count() > 0 && train.bytes() + len > budget || !train.join(len) {
                 break;
             }
-            let last = chunk.index + offset + 1 == chunk.block.payloads.len();
-            let marker = match self.params.kind {
-                MediaKind::Video => last,
-                MediaKind::Audio => chunk.index + offset == 0 && chunk.block.info.talk_start,
-            };
             let mut packet = PerPacket {
-                marker,
+                marker: is_marked(&chunk.block, index),
                 seq: number as u16,
                 rtp_time: chunk.block.rtp_time,
                 transport_cc: chunk.transport_cc.wrapping_add(offset as u16),
                 abs_send_time: chunk.abs_send_time,
             };
-            let start = buffer.len();
-            let (ssrc, index) = if self.rtx.is_some() {
+            let mut nonce = (self.params.ssrc.0, number);
+            if original.is_some() {
                 packet.seq = self.next_rtx as u16;
-                packet.abs_send_time = abs_send_time;
-                if template.numbered() {
-                    packet.transport_cc = log.number(len, now);
-                }
-                self.next_rtx += 1;
-                (self.params.rtx_ssrc.0, self.next_rtx - 1)
-            } else {
-                (self.params.ssrc.0, number)
-            };
-            template.write(&mut buffer, &packet);
-            if osn > 0 {
-                buffer.extend_from_slice(&(number as u16).to_be_bytes());
+                packet.abs_send_time = out.abs_send_time;
+                packet.transport_cc = out.number(template, len);
+                nonce = (self.params.rtx_ssrc.0, self.next_rtx);
             }
-            buffer.extend_from_slice(payload);
-            if sealer
-                .seal_rtp(&mut buffer, start, template.len(), ssrc, index)
-                .is_err()
-            {
-                buffer.truncate(start);
-                break;
-            }
+            let octets = payload.len() as u64;
+            let sealed = out.packet(template, &packet, original, payload, nonce);
             self.counters.repeated_packets += 1;
-            self.counters.repeated_octets += payload.len() as u64;
+            self.counters.repeated_octets += octets;
+            self.next_rtx += u64::from(original.is_some());
             self.repeats.pop_front();
+            if sealed.is_err() {
+                return None;
+            }
         }
-        train.finish(buffer)
+        train.finish(out.buffer)
+    }
+
+    /// A packet that can be repeated, with the header to repeat it with: RTX's, or the very same.
+    fn repeatable(&self, number: u64) -> Option<(&Chunk, &HeaderTemplate)> {
+        let chunk = self.history.get(number)?;
+        let template = match (&self.rtx, &self.previous) {
+            (Some(rtx), _) => rtx,
+            (None, _) if chunk.generation == self.generation => &self.media,
+            (None, Some(previous)) if chunk.generation.wrapping_add(1) == self.generation => {
+                previous
+            }
+            _ => return None,
+        };
+        Some((chunk, template))
+    }
+}
+
+/// Whether a packet bears the marker: the last of a video frame, the first of a talk spurt.
+fn is_marked(block: &PacketBlock, index: usize) -> bool {
+    match block.codec.kind() {
+        MediaKind::Video => index + 1 == block.payloads.len(),
+        MediaKind::Audio => index == 0 && block.info.talk_start,
     }
 }
 
 fn templates(params: &SendParams, mid_known: bool) -> (HeaderTemplate, Option<HeaderTemplate>) {
     let mid = (!mid_known).then(|| params.mid.as_str());
     let codec = &params.codec;
+    let mut ids = params.extensions.clone();
+    // Numbers that nobody tells of would look like a silent peer.
+    ids.transport_cc = ids.transport_cc.filter(|_| codec.transport_cc);
     let rtx = codec
         .rtx_pt
-        .map(|pt| HeaderTemplate::new(pt, params.rtx_ssrc, &params.extensions, mid));
-    let media = HeaderTemplate::new(codec.pt, params.ssrc, &params.extensions, mid);
+        .map(|pt| HeaderTemplate::new(pt, params.rtx_ssrc, &ids, mid));
+    let media = HeaderTemplate::new(codec.pt, params.ssrc, &ids, mid);
     (media, rtx)
 }

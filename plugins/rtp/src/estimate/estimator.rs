@@ -80,9 +80,12 @@ impl Estimator {
 
     /// The estimate, bit/s.
     pub(crate) fn bits_per_second(&self) -> u64 {
-        self.remb
-            .map_or(self.rate, |remb| remb.min(self.rate))
-            .max(self.limits.min as f64) as u64
+        let bits = match (self.remb, self.has_feedback()) {
+            (Some(remb), true) => remb.min(self.rate),
+            (Some(remb), false) => remb.min(self.limits.max as f64),
+            (None, _) => self.rate,
+        };
+        bits.max(self.limits.min as f64) as u64
     }
 
     /// What arrives at the peer, bit/s.
