@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 //! An endpoint's start and end: its errors, its threads, its name.
-use crate::kit::{Pipe, loopback, threads_named};
+use crate::kit::{Pipe, loopback, wait_threads};
 use gst::prelude::*;
 use std::net::TcpListener;
 
@@ -56,11 +56,11 @@ fn fifty_starts_leave_no_thread_and_no_descriptor() {
     for round in 0..50 {
         pipe.play();
         pipe.wait_element("rtc-listening");
-        assert_eq!(threads_named("rtc-control"), 1);
-        assert_eq!(threads_named("rtc-io"), 1);
+        wait_threads("rtc-control", 1);
+        wait_threads("rtc-io", 1);
         pipe.0.set_state(gst::State::Null).unwrap();
-        assert_eq!(threads_named("rtc-control"), 0);
-        assert_eq!(threads_named("rtc-io"), 0);
+        wait_threads("rtc-control", 0);
+        wait_threads("rtc-io", 0);
         if round == 0 {
             // What the first start opened for the process (signallers' runtime) stays.
             before = descriptors();
@@ -79,14 +79,14 @@ fn elements_of_one_name_share_one_endpoint() {
     let uri = loopback();
     let sink = format!("rtcsink endpoint=shared-name uri={uri}");
     let pipe = Pipe::playing(&format!("{LIVE} {sink} {LIVE} {sink}"));
-    assert_eq!(threads_named("rtc-io"), 1);
+    wait_threads("rtc-io", 1);
     drop(pipe);
-    assert_eq!(threads_named("rtc-io"), 0);
+    wait_threads("rtc-io", 0);
     let other = loopback();
     let _both = Pipe::playing(&format!(
         "{LIVE} rtcsink uri={uri} {LIVE} rtcsink uri={other}"
     ));
-    assert_eq!(threads_named("rtc-io"), 2);
+    wait_threads("rtc-io", 2);
 }
 
 #[test]

@@ -133,8 +133,15 @@ pub fn until(what: &str, mut ready: impl FnMut() -> bool) {
     }
 }
 
-/// How many threads of this process have that name.
-pub fn threads_named(name: &str) -> usize {
+/// Waits until that many threads of this process have that name: the kernel lists a thread a moment longer
+/// than it takes to join it.
+pub fn wait_threads(name: &str, count: usize) {
+    until(&format!("{count} threads {name}"), || {
+        threads_named(name) == count
+    });
+}
+
+fn threads_named(name: &str) -> usize {
     let tasks = std::fs::read_dir("/proc/self/task").unwrap();
     tasks
         .filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok())

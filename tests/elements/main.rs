@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Whole pipelines of the elements, in one process.
+// What fails in a test shall fail it; the kits serve several files.
+#![allow(clippy::unwrap_used, unreachable_pub)]
 mod endpoint_life;
 mod endpoint_sessions;
 mod kit;
 mod sink_input;
+mod sink_viewers;
 mod src_kit;
 mod src_receive;
+mod src_sync;

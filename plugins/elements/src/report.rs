@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Snapshots of sessions as a `GstStructure`.
+//! Snapshots of sessions as a `GstStructure`; names are W3C's, written as properties are.
+use rtc_rtp::{RecvStats, SendStats};
 use rtc_session::SessionStats;
 
 /// One structure, with a field of structure type for every session, named as signalling names it.
@@ -26,5 +27,57 @@ fn session_report(peer: &str, stats: &SessionStats) -> gst::Structure {
         // Seconds, as W3C's currentRoundTripTime.
         report.set_if_some("round-trip-time", pair.rtt.map(|rtt| rtt.as_secs_f64()));
     }
+    if stats.media.estimate > 0 {
+        // Bit/s.
+        report.set("available-outgoing-bitrate", stats.media.estimate);
+    }
+    for stream in &stats.media.send {
+        report.set(format!("outbound-{}", stream.mid), outbound(stream));
+    }
+    for stream in &stats.media.recv {
+        report.set(format!("inbound-{}-{}", stream.mid, stream.ssrc), inbound(stream));
+    }
     report
+}
+
+fn outbound(stats: &SendStats) -> gst::Structure {
+    let mut report = gst::Structure::builder("outbound-rtp")
+        .field("mid", stats.mid.as_str())
+        .field("ssrc", stats.ssrc.0)
+        .field("mime-type", stats.codec.mime())
+        .field("packets-sent", stats.packets)
+        .field("bytes-sent", stats.bytes)
+        .field("frames-sent", stats.frames)
+        .field("key-frames-sent", stats.keyframes)
+        .field("frames-dropped", stats.dropped_frames)
+        .field("retransmitted-packets-sent", stats.retransmitted_packets)
+        .field("retransmitted-bytes-sent", stats.retransmitted_bytes)
+        .field("nack-count", stats.nacks)
+        .field("pli-count", stats.plis)
+        .field("fir-count", stats.firs)
+        .field("remote-packets-lost", stats.remote_lost)
+        .field("remote-fraction-lost", stats.remote_fraction_lost)
+        .build();
+    let jitter = stats.remote_jitter.map(|jitter| jitter.as_secs_f64());
+    report.set_if_some("remote-jitter", jitter);
+    report
+}
+
+fn inbound(stats: &RecvStats) -> gst::Structure {
+    gst::Structure::builder("inbound-rtp")
+        .field("mid", stats.mid.as_str())
+        .field("ssrc", stats.ssrc.0)
+        .field("mime-type", stats.codec.mime())
+        .field("packets-received", stats.packets)
+        .field("bytes-received", stats.bytes)
+        .field("packets-lost", stats.lost)
+        .field("jitter", stats.jitter.as_secs_f64())
+        .field("frames-received", stats.frames)
+        .field("key-frames-received", stats.keyframes)
+        .field("frames-dropped", stats.dropped_frames)
+        .field("retransmitted-packets-received", stats.retransmitted_packets)
+        .field("nack-count", stats.nacks)
+        .field("pli-count", stats.plis)
+        .field("fir-count", stats.firs)
+        .build()
 }

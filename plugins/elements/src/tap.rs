@@ -297,7 +297,7 @@ fn is_keyframe(codec: Codec, buffer: &gst::BufferRef) -> bool {
 
 fn running_time(segment: &gst::Segment, buffer: &gst::BufferRef) -> Option<gst::ClockTime> {
     let segment = segment.downcast_ref::<gst::ClockTime>()?;
-    segment.to_running_time(buffer.pts().or(buffer.dts())?)
+    segment.to_running_time(buffer.pts().or_else(|| buffer.dts())?)
 }
 
 /// The instant at which the running time was that of the frame. Bounded, for a source's time may be far off.

@@ -101,9 +101,11 @@ fn connect(signaller: &Signaller, inbox: &Inbox) -> Vec<glib::SignalHandlerId> {
                 index,
             });
         }),
-        signaller.connect_session_ended(move |_, session, _code, _text| {
+        signaller.connect_session_ended(move |_, session, code, text| {
             ended(Signalled::Ended {
                 session: session.into(),
+                code: code.into(),
+                text: text.into(),
             });
         }),
         signaller.connect_listening(move |_, web_uri, text| {

@@ -52,6 +52,8 @@ pub(super) enum Signalled {
     },
     Ended {
         session: String,
+        code: String,
+        text: String,
     },
     Listening {
         web_uri: String,

@@ -18,8 +18,8 @@ pub(crate) use error::EndpointError;
 
 use inbox::{Inbox, Message};
 use rtc_driver::{Driver, DriverConfig, Handle, JoinGuard};
-use rtc_payload::{Codec, MediaKind, Mid, SessionId, TrackId};
-use rtc_session::{Certificate, CodecOffer, Command, DtlsVersion, SessionStats};
+use rtc_payload::{Codec, MediaKind, TrackId};
+use rtc_session::{Certificate, CodecOffer, DtlsVersion, SessionStats};
 use rtc_signaller::{Signaller, SignallerExt};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -180,12 +180,7 @@ impl Endpoint {
         self.inbox.send(Message::RemoveTrack(track));
     }
 
-    /// Asks the peer that sends on an m-line for a keyframe.
-    pub(crate) fn request_keyframe(&self, session: SessionId, mid: Mid) {
-        self.handle.command(session, Command::RequestKeyframe(mid));
-    }
-
-    /// The way for packetised frames into the driver.
+    /// The way into the driver: for packetised frames, and for requests to one session.
     pub(crate) fn handle(&self) -> &Handle {
         &self.handle
     }

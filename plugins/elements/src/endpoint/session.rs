@@ -26,17 +26,11 @@ impl Control {
                 role,
                 wish,
             } => self.on_requested(session, peer, role, wish),
-            Signalled::Ended { session } => {
-                self.pending.retain(|pending| pending.session != session);
-                if let Some(peer) = self
-                    .names
-                    .get(&session)
-                    .and_then(|id| self.peers.get_mut(id))
-                {
-                    peer.farewell_said = true;
-                    self.setup.handle.command(peer.id, Command::Close);
-                }
-            }
+            Signalled::Ended {
+                session,
+                code,
+                text,
+            } => self.on_ended(&session, &code, text),
             Signalled::Listening { web_uri, text } => self.on_listening(web_uri, text),
             Signalled::Failed(text) => {
                 gst::warning!(CAT, "signaller: {text}");
@@ -77,6 +71,27 @@ impl Control {
             _ => return,
         };
         self.setup.handle.command(id, command);
+    }
+
+    /// The peer, or signalling itself, ended a session.
+    fn on_ended(&mut self, session: &str, code: &str, text: String) {
+        self.pending.retain(|pending| pending.session != session);
+        let id = self.names.get(session);
+        let Some(peer) = id.and_then(|id| self.peers.get_mut(id)) else {
+            return;
+        };
+        peer.farewell_said = true;
+        self.setup.handle.command(peer.id, Command::Close);
+        let code = EndCode::from_text(code).unwrap_or(EndCode::Error);
+        if code != EndCode::Bye {
+            let fault = SessionFault {
+                session: session.into(),
+                peer: peer.peer.clone(),
+                code: code.as_str(),
+                text,
+            };
+            self.report_fault(&fault);
+        }
     }
 
     fn on_requested(&mut self, session: String, peer: String, role: Role, wish: Wish) {
