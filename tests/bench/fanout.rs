@@ -315,7 +315,13 @@ fn config(
 /// viewer, and the blocks it dropped.
 fn sockets_ns(viewers: usize) -> (f64, u64) {
     let mut world = World::new(1);
-    let sender_thread = io_threads().pop().expect("the driver's thread");
+    // It names itself when it begins to run.
+    let sender_thread = loop {
+        match io_threads().pop() {
+            Some(thread) => break thread,
+            None => std::thread::yield_now(),
+        }
+    };
     let receiver = world.start(world::loopback());
     let mut receivers = Vec::new();
     for _ in 0..viewers {

@@ -148,3 +148,16 @@ fn what_was_asked_just_before_the_end_is_still_done() {
     assert_eq!(world.seen(receiver).closed, None);
     assert_eq!(world.seen(receiver).refused, []);
 }
+
+#[test]
+fn an_announced_address_is_offered_and_does_no_harm_where_it_leads_nowhere() {
+    let mut world = World::new(1);
+    let machine = world.start(DriverConfig {
+        announced: vec!["203.0.113.5".parse().unwrap()],
+        ..loopback()
+    });
+    let (sender, receiver) = world.connect(machine, 0);
+    let offered = format!("203.0.113.5 {}", world.handle(machine).port());
+    assert!(world.seen(sender).descriptions[0].contains(&offered));
+    world.until_frames(machine, &[receiver]);
+}

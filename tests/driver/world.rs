@@ -22,6 +22,7 @@ pub(crate) const TRACK: TrackId = TrackId(7);
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
     pub(crate) frames: Vec<ReceivedFrame>,
+    pub(crate) descriptions: Vec<String>,
     pub(crate) keyframes_wanted: usize,
     pub(crate) connection: ConnectionState,
     pub(crate) media: Vec<MediaState>,
@@ -260,6 +261,7 @@ impl World {
         );
         match event {
             Event::LocalDescription { kind, sdp } => {
+                seen.descriptions.push(sdp.clone());
                 let command = Command::RemoteDescription { kind, sdp };
                 self.machines[other].handle.command(partner, command);
             }
