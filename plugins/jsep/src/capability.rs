@@ -35,7 +35,7 @@ pub(crate) fn capabilities(
     if list.is_empty() && !direction.sends() {
         // Nothing flows, or nothing is configured that could: name all, so that the m-line lives.
         let all: Vec<Codec> = Codec::all().collect();
-        add_receives(kind, &all, true, &mut list);
+        add_receives(kind, &all, answering, &mut list);
     }
     // Stable: keeps the order within each group.
     list.sort_by_key(|entry| match (entry.send, entry.receive) {

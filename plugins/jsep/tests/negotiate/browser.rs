@@ -139,3 +139,50 @@ fn an_offer_to_receive_is_golden() {
     assert_golden("offer-receive.sdp", &offer, &source);
     assert!(!offer.contains("a=ssrc") && !offer.contains("a=msid:"));
 }
+
+/// The browsers' recorded answers to an offer of the same tracks.
+#[test]
+fn answers_of_browsers_are_taken() {
+    for (name, answer, sent) in [
+        (
+            "chromium",
+            include_str!("../../../../tests/golden/sdp/answer-of-chromium156.sdp"),
+            Codec::H264,
+        ),
+        (
+            "firefox",
+            include_str!("../../../../tests/golden/sdp/answer-of-firefox153.sdp"),
+            Codec::Vp8,
+        ),
+    ] {
+        let mut both = receiver();
+        both.add_transceiver(track(1, &[Codec::Opus], Direction::SendRecv));
+        let every = [Codec::H264, Codec::Vp8, Codec::Vp9, Codec::Av1];
+        both.add_transceiver(track(2, &every, Direction::SendRecv));
+        both.create_offer(&transport("ufrag")).unwrap();
+        let applied = both.apply_remote(DescriptionKind::Answer, answer).unwrap();
+        assert_eq!(applied.transport.unwrap().setup, Setup::Active, "{name}");
+        assert_eq!(both.local_setup(), Some(Setup::Passive));
+        let media = both.media();
+        assert_eq!(media.send[1].codec.codec, sent, "{name}");
+        for (send, recv) in media.send.iter().zip(&media.recv) {
+            assert!(
+                send.active && recv.active && send.codec.transport_cc,
+                "{name}"
+            );
+            assert!(
+                send.extensions.mid.is_some() && recv.ssrcs.len() == 1,
+                "{name}"
+            );
+        }
+        assert!(
+            media.recv[1].ssrcs[0].1.is_some(),
+            "{name}: retransmissions are grouped"
+        );
+        assert!(
+            media.send[1].codec.rtx_pt.is_some() && media.send[1].codec.nack,
+            "{name}"
+        );
+        assert!(!both.negotiation_needed());
+    }
+}
