@@ -10,7 +10,8 @@ use crate::reception::{SenderReport, round_trip};
 use crate::rtcp::Remb;
 use crate::{MediaEvent, RtpError};
 use rtc_payload::Pt;
-use rtcp_types::{Compound, Fir, Nack, Packet as Rtcp, Pli, ReportBlock, Twcc};
+use rtcp_types::prelude::*;
+use rtcp_types::{Fir, Nack, Packet as Rtcp, Pli, ReportBlock, Twcc};
 use rtp_types::RtpPacket;
 use std::ops::Range;
 use std::time::{Duration, Instant};
@@ -145,13 +146,14 @@ impl Media {
         read
     }
 
-    /// Reads an opened compound packet; one that breaks off is read up to there.
+    /// Reads an opened compound packet. A part that can't be read does not keep others from it.
     pub(crate) fn take_rtcp(&mut self, data: &[u8], now: Instant) -> Result<(), RtpError> {
-        let malformed = RtpError::Malformed("RTCP");
-        let compound = Compound::parse(data).map_err(|_| malformed)?;
+        if data.len() < 4 || data[0] >> 6 != 2 {
+            return Err(RtpError::Malformed("RTCP"));
+        }
         let mut arrivals = Vec::new();
-        for packet in compound {
-            match packet.map_err(|_| malformed)? {
+        for packet in parts(data).filter_map(|part| Rtcp::parse(part).ok()) {
+            match packet {
                 Rtcp::Sr(report) => {
                     let ssrc = report.ssrc();
                     let newest = SenderReport {
@@ -274,6 +276,17 @@ impl Media {
                 .push_back(MediaEvent::Estimate { bits_per_second });
         }
     }
+}
+
+/// The parts of a compound packet, by their length fields (RFC 3550 §6.4.1); ends where they do not fit.
+fn parts(mut data: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let words = data.get(2..4)?.first_chunk().copied()?;
+        let len = 4 * (usize::from(u16::from_be_bytes(words)) + 1);
+        let (part, rest) = data.split_at_checked(len)?;
+        data = rest;
+        Some(part)
+    })
 }
 
 /// The stream a packet belongs to; begun if it is a new one.

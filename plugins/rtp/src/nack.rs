@@ -95,7 +95,8 @@ impl NackList {
             if missing.tries < MAX_TRIES && missing.due <= now {
                 missing.tries += 1;
                 missing.asked = Some(now);
-                missing.due = now + gap;
+                // A little longer each time, should the path have become slower than was measured.
+                missing.due = now + gap * (1 + u32::from(missing.tries)) / 2;
                 out.push(*index as u16);
             }
         }

@@ -16,10 +16,10 @@ const VANISHED: Duration = Duration::from_secs(30);
 const MAX_CONTROL: usize = 256;
 /// The pacer sends at so many times the estimate, to empty its queue after a large frame.
 const PACING: f64 = 1.5;
-/// Least rate while nothing is known of the path, bit/s.
-const FIRST_RATE: f64 = 2e6;
-/// What waits shall have left after so long where the path was not full of late, seconds.
-const DRAIN: f64 = 0.2;
+/// What waits shall have left after so long where the path was not full of late, seconds; the first
+/// frame sooner, for it is what a viewer waits for.
+const DRAIN: f64 = 0.1;
+const FIRST_DRAIN: f64 = 0.05;
 /// A queue that old on a full path is dropped, and the stream starts again at a keyframe.
 const STALE: Duration = Duration::from_millis(800);
 /// A stream dropped for lack of room does not ask for its keyframe before.
@@ -36,17 +36,19 @@ impl Media {
         if !self.senders.iter().any(SendStream::is_numbered) {
             return None; // the peer tells nothing of the path
         }
-        let rate = PACING * self.estimator.bits_per_second() as f64;
+        let mut rate = self.estimator.bits_per_second() as f64;
+        if !self.estimator.is_full() {
+            rate *= PACING; // else the queue at the bottleneck would never empty
+        }
         if self.estimator.was_full(now) {
             return Some(rate);
         }
         let queued: usize = self.senders.iter().map(SendStream::queued_bytes).sum();
-        let least = if self.estimator.has_feedback() {
-            0.0
-        } else {
-            FIRST_RATE
+        let drain = match self.estimator.has_feedback() {
+            true => DRAIN,
+            false => FIRST_DRAIN,
         };
-        Some(rate.max(queued as f64 * 8.0 / DRAIN).max(least))
+        Some(rate.max(queued as f64 * 8.0 / drain))
     }
 
     /// Writes the next train: audio first and at once, then repeats, then video, as the pacer allows.

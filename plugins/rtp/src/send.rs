@@ -228,6 +228,7 @@ impl SendStream {
     pub(crate) fn drop_queue(&mut self) {
         self.counters.dropped_frames += self.queue.len() as u64;
         self.flush();
+        self.repeats.clear();
         self.waiting_for_keyframe = self.is_video();
     }
 

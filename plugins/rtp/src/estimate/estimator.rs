@@ -15,6 +15,8 @@ const CUT_GAP: Duration = Duration::from_millis(200);
 const GROWTH_START: f64 = 3.0;
 const GROWTH: f64 = 1.3;
 const GROWTH_NEAR: f64 = 1.08;
+/// Part of what arrives that the estimate does not fall below while there is room.
+const CARRIED: f64 = 0.9;
 /// Loss below this is the path's nature (wireless), not a sign of fullness.
 const HEAVY_LOSS: f64 = 0.10;
 /// Without feedback for so long, while packets leave, the estimate halves.
@@ -91,6 +93,11 @@ impl Estimator {
     /// What arrives at the peer, bit/s.
     pub(crate) fn acked(&self) -> Option<f64> {
         self.acked.bits_per_second()
+    }
+
+    /// Whether the queue at the bottleneck is long now.
+    pub(crate) fn is_full(&self) -> bool {
+        self.delay.seconds() > FULL
     }
 
     /// Whether any feedback came yet.
@@ -199,6 +206,8 @@ impl Estimator {
         if self.rate < bound {
             self.rate = (self.rate * growth.powf(elapsed)).min(bound);
         }
+        // What arrives without a queue is carried.
+        self.rate = self.rate.max(CARRIED * acked);
     }
 
     /// Notes time passing; `last_sent` is when the newest packet left. Silence of the peer while
