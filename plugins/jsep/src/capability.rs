@@ -105,8 +105,11 @@ fn add_receives(kind: MediaKind, codecs: &[Codec], lenient: bool, list: &mut Vec
 /// The key an input's stream has on the wire: H.264 always goes out in packetization-mode 1.
 pub(crate) fn send_key(offer: &CodecOffer) -> Option<CodecKey> {
     let mut key = CodecKey::new(offer.codec, &offer.fmtp)?;
-    if let Variant::H264(_, mode) = &mut key.variant {
+    if let Variant::H264(profile, mode) = &mut key.variant {
         *mode = 1;
+        if *profile == H264Profile::Unstated {
+            *profile = H264Profile::ConstrainedBaseline;
+        }
     }
     Some(key)
 }
@@ -182,10 +185,9 @@ pub(crate) fn common<'a>(ours: &'a [Capability], theirs: &'a Section) -> Vec<Com
                 .find(|format| CodecKey::of(format).is_some_and(fits) && free(list, format))
         };
         let exact = find(&|key| key == capability.key, &list);
-        let found = exact.or_else(|| match capability.send {
-            true => find(&|key| capability.key.plays_as(key), &list),
-            false => None,
-        });
+        let near =
+            |key: CodecKey| capability.key.plays_as(key) && (capability.send || key.is_unstated());
+        let found = exact.or_else(|| find(&near, &list));
         if let Some(format) = found {
             list.push(Common {
                 ours: capability,

@@ -38,6 +38,9 @@ pub(crate) enum H264Profile {
     High,
     ConstrainedHigh,
     Other(u8, u8),
+    /// No profile-level-id. RFC 6184 §8.1 would have it Baseline; the peers that leave it out (GStreamer's
+    /// webrtcbin) take any.
+    Unstated,
 }
 
 impl CodecKey {
@@ -56,7 +59,8 @@ impl CodecKey {
             Codec::Av1 => Variant::Profile(number("profile", 0)?),
             Codec::H264 => Variant::H264(
                 H264Profile::parse(value(fmtp, "profile-level-id"))?,
-                number("packetization-mode", 0)?,
+                // RFC 6184 §8.1 would have it 0; who leaves it out (webrtcbin) takes both.
+                number("packetization-mode", 1)?,
             ),
             _ => Variant::Plain,
         };
@@ -77,15 +81,20 @@ impl CodecKey {
             Main | ConstrainedHigh => theirs == High,
             _ => false,
         };
-        our_mode == their_mode && (ours == theirs || contained)
+        our_mode == their_mode && (ours == theirs || contained || other.is_unstated())
+    }
+
+    /// H.264 of whatever profile.
+    pub(crate) fn is_unstated(self) -> bool {
+        matches!(self.variant, Variant::H264(H264Profile::Unstated, _))
     }
 }
 
 impl H264Profile {
-    /// From a `profile-level-id`; without one, what browsers take it for.
+    /// From a `profile-level-id`.
     fn parse(text: Option<&str>) -> Option<Self> {
         let Some(text) = text else {
-            return Some(Self::ConstrainedBaseline);
+            return Some(Self::Unstated);
         };
         if text.len() != 6 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
             return None;
@@ -142,6 +151,9 @@ mod tests {
         assert!(h264("4d001f", 1).plays_as(h264("640028", 1)));
         assert!(!h264("64001f", 1).plays_as(h264("42e01f", 1)));
         assert!(!h264("42e01f", 1).plays_as(h264("42001f", 0)));
+        let unstated = CodecKey::new(Codec::H264, "").unwrap();
+        assert!(h264("640028", 1).plays_as(unstated));
+        assert!(!unstated.plays_as(h264("640028", 1)));
     }
 
     #[test]

@@ -322,3 +322,29 @@ fn a_second_track_of_a_kind_waits_for_an_offer_of_ours() {
     );
     assert!(sink.negotiation_needed());
 }
+
+#[test]
+fn h264_without_parameters_is_sent_and_received() {
+    // As GStreamer's webrtcbin offers it from caps without profile.
+    let bare = terse("").replace(
+        "a=fmtp:106 packetization-mode=1;profile-level-id=42c01f\r\n",
+        "",
+    );
+    let mut sink = peer(&[]);
+    let mut init = track(1, &[Codec::H264], Direction::SendOnly);
+    init.codecs = vec![offer(
+        Codec::H264,
+        "profile-level-id=640028;packetization-mode=1",
+    )];
+    sink.add_transceiver(init);
+    let answer = answer_of(&mut sink, &bare.replace("sendonly", "recvonly"));
+    assert!(
+        answer.contains("packetization-mode=1;profile-level-id=640028"),
+        "{answer}"
+    );
+    assert_eq!(sink.media().send[0].codec.pt, Pt(106));
+    let mut source = receiver();
+    let answer = answer_of(&mut source, &bare);
+    assert!(answer.contains("m=video 9 UDP/TLS/RTP/SAVPF 106 107\r\n"));
+    assert_eq!(source.media().recv[0].codecs[0].codec, Codec::H264);
+}
