@@ -18,6 +18,8 @@ mod history;
 mod inbound;
 mod keys;
 mod media;
+#[cfg(test)]
+mod media_test;
 mod nack;
 mod outbound;
 mod pacer;
