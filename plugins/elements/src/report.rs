@@ -35,7 +35,10 @@ fn session_report(peer: &str, stats: &SessionStats) -> gst::Structure {
         report.set(format!("outbound-{}", stream.mid), outbound(stream));
     }
     for stream in &stats.media.recv {
-        report.set(format!("inbound-{}-{}", stream.mid, stream.ssrc), inbound(stream));
+        report.set(
+            format!("inbound-{}-{}", stream.mid, stream.ssrc),
+            inbound(stream),
+        );
     }
     report
 }
@@ -75,7 +78,10 @@ fn inbound(stats: &RecvStats) -> gst::Structure {
         .field("frames-received", stats.frames)
         .field("key-frames-received", stats.keyframes)
         .field("frames-dropped", stats.dropped_frames)
-        .field("retransmitted-packets-received", stats.retransmitted_packets)
+        .field(
+            "retransmitted-packets-received",
+            stats.retransmitted_packets,
+        )
         .field("nack-count", stats.nacks)
         .field("pli-count", stats.plis)
         .field("fir-count", stats.firs)

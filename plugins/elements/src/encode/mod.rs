@@ -21,12 +21,16 @@ impl Branch {
     /// For raw input: an encoder of `choice` for the tap's codec.
     pub(crate) fn encoding(
         config: TapConfig,
+        input: Option<&gst::CapsRef>,
         choice: &Choice,
         bits_per_second: u64,
     ) -> Result<Self, gst::glib::BoolError> {
         let codec = config.codec;
         let encoder = choice.create(bits_per_second)?;
         let mut chain = vec![queue()?];
+        if let Some(factory) = input.and_then(downloader) {
+            chain.push(make(factory)?);
+        }
         match codec.kind() {
             MediaKind::Video => chain.extend(video_converters(codec)?),
             MediaKind::Audio => chain.extend(audio_converters(codec)?),
@@ -108,6 +112,23 @@ fn queue() -> Result<gst::Element, gst::glib::BoolError> {
         .build()
 }
 
+/// What brings frames out of a device's memory; converters take none but the system's.
+fn downloader(input: &gst::CapsRef) -> Option<&'static str> {
+    let features = input.features(0)?;
+    DOWNLOADERS
+        .iter()
+        .find(|(feature, _)| features.contains(*feature))
+        .map(|(_, factory)| *factory)
+}
+
+const DOWNLOADERS: [(&str, &str); 5] = [
+    ("memory:GLMemory", "gldownload"),
+    ("memory:CUDAMemory", "cudadownload"),
+    ("memory:D3D11Memory", "d3d11download"),
+    ("memory:VAMemory", "vapostproc"),
+    ("memory:DMABuf", "vapostproc"),
+];
+
 fn video_converters(codec: Codec) -> Result<Vec<gst::Element>, gst::glib::BoolError> {
     let convert = make("videoconvert")?;
     let scale = gst::ElementFactory::make("videoscale")
@@ -183,4 +204,27 @@ fn filter(caps: &gst::Caps) -> Result<gst::Element, gst::glib::BoolError> {
 
 fn make(factory: &str) -> Result<gst::Element, gst::glib::BoolError> {
     gst::ElementFactory::make(factory).build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_memory_of_a_device_is_downloaded() {
+        gst::init().expect("GStreamer starts");
+        for (text, expected) in [
+            ("video/x-raw,format=I420", None),
+            ("video/x-raw(memory:SystemMemory),format=I420", None),
+            ("video/x-raw(meta:GstVideoOverlayComposition)", None),
+            (
+                "video/x-raw(memory:GLMemory),format=RGBA",
+                Some("gldownload"),
+            ),
+            ("video/x-raw(memory:DMABuf)", Some("vapostproc")),
+        ] {
+            let caps: gst::Caps = text.parse().expect("caps");
+            assert_eq!(downloader(&caps), expected, "{text}");
+        }
+    }
 }

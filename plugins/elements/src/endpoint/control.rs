@@ -12,7 +12,7 @@ use gst::glib::prelude::*;
 use rtc_driver::Handle;
 use rtc_payload::{Codec, SessionId, TrackId};
 use rtc_session::{Certificate, CodecOffer, Command};
-use rtc_signaller::{EndCode, Signaller, SignallerExt};
+use rtc_signaller::{EndCode, Signaller, SignallerExt, Wish};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::mpsc;
 use std::sync::{Arc, LazyLock};
@@ -233,13 +233,18 @@ impl Control {
         }
         track.codecs.clone_from(&codecs);
         let track = track.clone();
+        let receives = |wish| {
+            let codecs = self.attachments.values().flat_map(|a| &a.receive);
+            wish == Wish::Any && codecs.into_iter().any(|codec| codec.kind() == track.kind)
+        };
         let mut changed = Vec::new();
         for peer in self.peers.values_mut() {
             if peer.tracks.contains(&id) {
                 changed.push((peer.id, Command::SetTrackCodecs(id, codecs.clone())));
-            } else if peer.wish != rtc_signaller::Wish::Publish {
+            } else if peer.wish != Wish::Publish {
                 peer.tracks.insert(id);
-                changed.push((peer.id, Command::AddTransceiver(track.transceiver(false))));
+                let init = track.transceiver(receives(peer.wish));
+                changed.push((peer.id, Command::AddTransceiver(init)));
             }
         }
         for (peer, command) in changed {

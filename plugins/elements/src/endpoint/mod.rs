@@ -16,6 +16,7 @@ mod track;
 pub(crate) use attachment::{Attachment, FrameSink, IncomingMedia, Listening, SessionFault};
 pub(crate) use error::EndpointError;
 
+use gst::prelude::*;
 use inbox::{Inbox, Message};
 use rtc_driver::{Driver, DriverConfig, Handle, JoinGuard};
 use rtc_payload::{Codec, MediaKind, TrackId};
@@ -222,16 +223,21 @@ impl std::fmt::Debug for Endpoint {
     }
 }
 
-/// The signaller of a URI, with the properties of an element that every signaller may or may not have.
+/// The signaller of a URI, with those of the properties that it has and that are not empty; the error is
+/// for the user.
 pub(crate) fn signaller(uri: &str, properties: &[(&str, &str)]) -> Result<Signaller, String> {
-    use gst::prelude::*;
     let signaller = rtc_signaller::registry::from_uri(uri)?;
-    for (name, value) in properties {
-        if !value.is_empty() && signaller.has_property(name) {
-            signaller.set_property_from_str(name, value);
-        }
+    for (name, value) in properties.iter().filter(|(_, value)| !value.is_empty()) {
+        set_if_there(&signaller, name, value);
     }
     Ok(signaller)
+}
+
+/// Sets a property of elements that a signaller may have as well, or not.
+pub(crate) fn set_if_there(signaller: &Signaller, name: &str, value: &str) {
+    if signaller.has_property(name) {
+        signaller.set_property(name, value);
+    }
 }
 
 /// Starts a signaller; what it says on failure is meant for the user.

@@ -26,7 +26,7 @@ pub(super) struct Running {
 impl RtcSink {
     /// NULL -> READY; the error is posted by the caller.
     pub(super) fn start(&self) -> Result<(), Fault> {
-        let settings = self.settings().clone();
+        let mut settings = self.settings().clone();
         let codecs = settings.codecs().map_err(fault::settings)?;
         let options = settings.endpoint_options().map_err(fault::settings)?;
         let endpoint = Endpoint::acquire(options).map_err(|error| fault::endpoint(&error))?;
@@ -114,10 +114,7 @@ impl RtcSink {
 
     /// The signaller as a child to set properties of: made when first asked for, and then kept.
     pub(super) fn child_signaller(&self) -> Option<Signaller> {
-        let settings = self.settings().clone();
-        let signaller = settings.make_signaller().ok()?;
-        self.settings().signaller = Some(signaller.clone());
-        Some(signaller)
+        self.settings().signaller().ok()
     }
 
     pub(super) fn stats(&self) -> gst::Structure {

@@ -61,6 +61,8 @@ pub(super) struct Settings {
     pub(super) endpoint: String,
     pub(super) uri: String,
     pub(super) signaller: Option<Signaller>,
+    /// Made for a uri because a property of it was set or read as `signaller::name`.
+    pub(super) made: Option<(String, Signaller)>,
     pub(super) web_address: String,
     pub(super) auth_token: String,
     pub(super) udp_port: u32,
@@ -86,6 +88,7 @@ impl Default for Settings {
             endpoint: String::new(),
             uri: String::new(),
             signaller: None,
+            made: None,
             web_address: DEFAULT_WEB_ADDRESS.into(),
             auth_token: String::new(),
             udp_port: DEFAULT_UDP_PORT,
@@ -107,20 +110,35 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// The signaller set, or that of `uri`; errors are for the user.
-    pub(super) fn make_signaller(&self) -> Result<Signaller, String> {
+    /// The signaller set, or that of `uri`, made at most once a uri; errors are for the user.
+    pub(super) fn signaller(&mut self) -> Result<Signaller, String> {
         if let Some(signaller) = &self.signaller {
             return Ok(signaller.clone());
         }
-        let properties = [
-            ("web-address", self.web_address.as_str()),
-            ("auth-token", self.auth_token.as_str()),
-        ];
-        endpoint::signaller(&self.uri, &properties)
+        if let Some((_, signaller)) = self.made.as_ref().filter(|(uri, _)| *uri == self.uri) {
+            return Ok(signaller.clone());
+        }
+        let signaller = endpoint::signaller(&self.uri, &[])?;
+        self.made = Some((self.uri.clone(), signaller.clone()));
+        Ok(signaller)
+    }
+
+    /// Hands the properties of this element on to a signaller made here. Those left alone are not, so
+    /// that `signaller::web-address` may say what `web-address` does not.
+    fn hand_on(&self, signaller: &Signaller) {
+        if self.signaller.is_some() {
+            return;
+        }
+        if self.web_address != DEFAULT_WEB_ADDRESS {
+            endpoint::set_if_there(signaller, "web-address", &self.web_address);
+        }
+        if !self.auth_token.is_empty() {
+            endpoint::set_if_there(signaller, "auth-token", &self.auth_token);
+        }
     }
 
     /// What to make an endpoint with; errors are for the user.
-    pub(super) fn endpoint_options(&self) -> Result<endpoint::Options, String> {
+    pub(super) fn endpoint_options(&mut self) -> Result<endpoint::Options, String> {
         if !(self.min_bitrate..=self.max_bitrate).contains(&self.start_bitrate) {
             return Err(format!(
                 "start-bitrate={} lies outside min-bitrate={} and max-bitrate={} (all bit/s); move one of them",
@@ -131,9 +149,11 @@ impl Settings {
             Dtls::Auto => DtlsVersion::Auto,
             Dtls::V12 => DtlsVersion::V12,
         };
+        let signaller = self.signaller()?;
+        self.hand_on(&signaller);
         Ok(endpoint::Options {
             name: self.endpoint.clone(),
-            signaller: self.make_signaller()?,
+            signaller,
             driver: self.driver_config()?,
             sessions: endpoint::SessionSettings {
                 start_bitrate: self.start_bitrate.into(),

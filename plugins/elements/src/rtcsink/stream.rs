@@ -16,7 +16,7 @@ use gst::prelude::*;
 use rtc_driver::Handle;
 use rtc_payload::{Codec, MediaKind, TrackId};
 use rtc_session::CodecOffer;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, mpsc};
 use std::time::Duration;
 
@@ -37,6 +37,8 @@ struct State {
     running: Option<Running>,
     input: Option<Input>,
     branches: HashMap<Codec, Attached>,
+    /// What sessions take, whatever the input is.
+    wanted: HashSet<Codec>,
 }
 
 #[derive(Clone)]
@@ -172,6 +174,7 @@ impl Stream {
         let (running, branches) = {
             let mut state = self.state();
             state.input = None;
+            state.wanted.clear();
             (state.running.take(), std::mem::take(&mut state.branches))
         };
         if let Some(running) = running
@@ -219,7 +222,12 @@ impl Stream {
             old.values().for_each(|attached| self.take_down(attached));
         }
         match input {
-            Input::Raw => self.offer_raw(&running),
+            Input::Raw => {
+                self.offer_raw(&running);
+                // Of an input that was encoded before: what is taken goes on from an encoder.
+                let wanted = self.state().wanted.clone();
+                wanted.into_iter().for_each(|codec| self.want(codec));
+            }
             // Its offer follows when the parser has told the profile.
             Input::Encoded(codec) => self.pass(&running, codec),
         }
@@ -257,15 +265,19 @@ impl Stream {
     /// Encoded input: its one branch is there from the start, for its caps make the offer.
     fn pass(self: &Arc<Self>, running: &Running, codec: Codec) {
         let branch = Branch::passing(self.tap_config(running, codec));
-        if let Err(error) = branch.and_then(|branch| self.put_up(codec, branch)) {
-            self.fail(codec, &error);
+        match branch.and_then(|branch| self.put_up(codec, branch)) {
+            Ok(branch) => branch
+                .tap()
+                .set_active(self.state().wanted.contains(&codec)),
+            Err(error) => self.fail(codec, &error),
         }
     }
 
     /// A session takes `codec`; on the control thread.
     pub(super) fn want(self: &Arc<Self>, codec: Codec) {
         let (running, input, passing) = {
-            let state = self.state();
+            let mut state = self.state();
+            state.wanted.insert(codec);
             let passing = state.branches.get(&codec).cloned();
             (state.running.clone(), state.input, passing)
         };
@@ -280,7 +292,8 @@ impl Stream {
             return; // Not offered, so not negotiated.
         };
         let config = self.tap_config(&running, codec);
-        let branch = Branch::encoding(config, &choice, running.start_bitrate);
+        let caps = self.pad.current_caps();
+        let branch = Branch::encoding(config, caps.as_deref(), &choice, running.start_bitrate);
         match branch.and_then(|branch| self.put_up(codec, branch)) {
             Ok(branch) => branch.tap().set_active(true),
             Err(error) => self.fail(codec, &error),
@@ -291,6 +304,7 @@ impl Stream {
     pub(super) fn release(&self, codec: Codec) {
         let attached = {
             let mut state = self.state();
+            state.wanted.remove(&codec);
             if state.input == Some(Input::Encoded(codec)) {
                 if let Some(attached) = state.branches.get(&codec) {
                     attached.branch.tap().set_active(false);
