@@ -110,11 +110,14 @@ impl RtcSrc {
     }
 
     fn start(&self) -> Result<(), Fault> {
-        let settings = self.settings().clone();
-        let codecs = settings.receive_codecs().map_err(fault::settings)?;
-        let options = settings.endpoint_options().map_err(fault::settings)?;
+        let (codecs, options, latency) = {
+            let mut settings = self.settings();
+            let codecs = settings.receive_codecs().map_err(fault::settings)?;
+            let options = settings.endpoint_options().map_err(fault::settings)?;
+            (codecs, options, settings.latency())
+        };
         let endpoint = Endpoint::acquire(options).map_err(|error| fault::endpoint(&error))?;
-        let running = Running::start(&self.obj(), endpoint, codecs, settings.latency());
+        let running = Running::start(&self.obj(), endpoint, codecs, latency);
         *self.state() = Some(running);
         Ok(())
     }
@@ -264,6 +267,9 @@ impl ElementImpl for RtcSrc {
             return Err(gst::StateChangeError);
         }
         let result = self.parent_change_state(transition);
+        if result.is_err() && transition == gst::StateChange::NullToReady {
+            self.stop();
+        }
         match transition {
             // Live: there is nothing to preroll with.
             gst::StateChange::ReadyToPaused | gst::StateChange::PlayingToPaused => {
@@ -289,7 +295,7 @@ impl ChildProxyImpl for RtcSrc {
     /// `signaller` besides the bin's own children, so that `signaller::name=value` works.
     fn child_by_name(&self, name: &str) -> Option<glib::Object> {
         if name == "signaller" {
-            return self.settings().signaller.clone().map(glib::Object::from);
+            return self.settings().signaller().ok().map(Cast::upcast);
         }
         self.obj().by_name(name).map(glib::Object::from)
     }

@@ -15,6 +15,8 @@ pub(super) struct Settings {
     pub(super) endpoint: String,
     pub(super) uri: String,
     pub(super) signaller: Option<Signaller>,
+    /// Made for a uri, at the start or because a property of it was set or read as `signaller::name`.
+    pub(super) made: Option<(String, Signaller)>,
     pub(super) web_address: String,
     pub(super) auth_token: String,
     pub(super) udp_port: u32,
@@ -33,6 +35,7 @@ impl Default for Settings {
             endpoint: String::new(),
             uri: String::new(),
             signaller: None,
+            made: None,
             web_address: DEFAULT_WEB_ADDRESS.into(),
             auth_token: String::new(),
             udp_port: DEFAULT_UDP_PORT,
@@ -47,19 +50,39 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// The signaller set, or that of `uri`, made at most once a uri; errors are for the user.
+    pub(super) fn signaller(&mut self) -> Result<Signaller, String> {
+        if let Some(signaller) = &self.signaller {
+            return Ok(signaller.clone());
+        }
+        if let Some((_, signaller)) = self.made.as_ref().filter(|(uri, _)| *uri == self.uri) {
+            return Ok(signaller.clone());
+        }
+        let signaller = rtc_signaller::registry::from_uri(&self.uri)?;
+        // Of two equals the one that sends makes the offer.
+        endpoint::set_if_there(&signaller, "role", "source");
+        self.made = Some((self.uri.clone(), signaller.clone()));
+        Ok(signaller)
+    }
+
+    /// Hands this element's properties on to a signaller made here; those left alone are not, so that
+    /// `signaller::web-address` may say what `web-address` does not.
+    fn hand_on(&self, signaller: &Signaller) {
+        if self.signaller.is_some() {
+            return;
+        }
+        if self.web_address != DEFAULT_WEB_ADDRESS {
+            endpoint::set_if_there(signaller, "web-address", &self.web_address);
+        }
+        if !self.auth_token.is_empty() {
+            endpoint::set_if_there(signaller, "auth-token", &self.auth_token);
+        }
+    }
+
     /// What to make an endpoint with; the error is for the user.
-    pub(super) fn endpoint_options(&self) -> Result<endpoint::Options, String> {
-        let signaller = match &self.signaller {
-            Some(signaller) => signaller.clone(),
-            None => endpoint::signaller(
-                &self.uri,
-                &[
-                    ("web-address", self.web_address.as_str()),
-                    ("auth-token", self.auth_token.as_str()),
-                    ("role", "source"),
-                ],
-            )?,
-        };
+    pub(super) fn endpoint_options(&mut self) -> Result<endpoint::Options, String> {
+        let signaller = self.signaller()?;
+        self.hand_on(&signaller);
         Ok(endpoint::Options {
             name: self.endpoint.clone(),
             signaller,
@@ -77,8 +100,8 @@ impl Settings {
 
     /// Every codec that may be received, most wanted first; the error is for the user.
     pub(super) fn receive_codecs(&self) -> Result<Vec<Codec>, String> {
-        let mut codecs = codecs(MediaKind::Video, &self.video_codecs)?;
-        codecs.extend(codecs_of_audio(&self.audio_codecs)?);
+        let mut codecs = codecs_of(MediaKind::Video, &self.video_codecs)?;
+        codecs.extend(codecs_of(MediaKind::Audio, &self.audio_codecs)?);
         Ok(codecs)
     }
 
@@ -89,12 +112,8 @@ impl Settings {
     }
 }
 
-fn codecs_of_audio(names: &[String]) -> Result<Vec<Codec>, String> {
-    codecs(MediaKind::Audio, names)
-}
-
 /// The codecs named, or by default all that can be decoded here, in [`PREFERENCE`]'s order.
-fn codecs(kind: MediaKind, names: &[String]) -> Result<Vec<Codec>, String> {
+fn codecs_of(kind: MediaKind, names: &[String]) -> Result<Vec<Codec>, String> {
     let of_kind = || PREFERENCE.into_iter().filter(|codec| codec.kind() == kind);
     if names.is_empty() {
         return Ok(of_kind()
