@@ -179,3 +179,27 @@ fn a_first_frame_is_fast() {
         assert!(took < Duration::from_millis(120), "{took:?}");
     }
 }
+
+#[test]
+fn a_side_with_two_addresses_goes_on_with_the_other_when_one_dies() {
+    for side in 0..2 {
+        let mut pair = Pair::connected(PairConfig {
+            homes: 2,
+            ..PairConfig::default()
+        });
+        pair.stream(0, 1, MediaKind::Video, 0, 30);
+        let used = pair.peers[side].session.stats().pair.expect("a path").local;
+        pair.dead.push(used);
+        pair.run(Duration::from_secs(40));
+        for peer in &pair.peers {
+            assert_eq!(peer.state(), ConnectionState::Connected, "{peer:#?}");
+        }
+        assert_ne!(
+            pair.peers[side].session.stats().pair.expect("a path").local,
+            used
+        );
+        let before = pair.peers[1].frames.len();
+        pair.stream(0, 1, MediaKind::Video, 1000, 30);
+        assert!(pair.peers[1].frames.len() >= before + 25);
+    }
+}

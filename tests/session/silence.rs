@@ -119,3 +119,15 @@ fn a_session_never_connected_closes_without_a_word() {
     );
     assert_eq!(pair.links[0].carried + pair.links[0].lost, 0);
 }
+
+#[test]
+fn an_idle_connection_sleeps_most_of_the_time() {
+    let mut pair = Pair::connected(PairConfig::default());
+    pair.run(10 * SECOND);
+    let before = [0, 1].map(|side: usize| pair.peers[side].wakeups);
+    pair.run(60 * SECOND);
+    for side in 0..2 {
+        let woken = pair.peers[side].wakeups - before[side];
+        assert!(woken < 60 * 5, "side {side} wakes {woken} times a minute");
+    }
+}

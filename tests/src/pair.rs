@@ -21,6 +21,8 @@ const MAX_PACKET: usize = 1200;
 const FRAME: Duration = Duration::from_micros(33_333);
 /// More inputs than this at one instant are a loop.
 const MAX_TURNS: u32 = 100_000;
+/// A driver would spin as long as a deadline stays where it is.
+const MAX_SPINS: u32 = 20;
 
 /// What a pair is made of.
 #[derive(Clone, Debug)]
@@ -35,6 +37,8 @@ pub struct PairConfig {
     pub candidates_in_descriptions: bool,
     /// Decides what gets lost.
     pub seed: u64,
+    /// Addresses of each side.
+    pub homes: u8,
 }
 
 impl Default for PairConfig {
@@ -45,6 +49,7 @@ impl Default for PairConfig {
             versions: [DtlsVersion::Auto; 2],
             candidates_in_descriptions: true,
             seed: 1,
+            homes: 1,
         }
     }
 }
@@ -53,8 +58,10 @@ impl Default for PairConfig {
 pub struct Peer {
     /// The session.
     pub session: Session,
-    /// Its address.
+    /// Its first address.
     pub address: SocketAddr,
+    /// All its addresses.
+    pub addresses: Vec<SocketAddr>,
     /// Whether [`Event::NegotiationNeeded`] is answered at once.
     pub negotiates: bool,
     /// Connection states in the order told.
@@ -77,8 +84,12 @@ pub struct Peer {
     pub closed: Option<(Instant, Option<SessionError>)>,
     /// Descriptions made.
     pub descriptions: Vec<(DescriptionKind, String)>,
+    /// How often a deadline passed.
+    pub wakeups: u64,
     packetizers: HashMap<TrackId, Packetizer>,
     deadline: Instant,
+    /// Deadlines in a row that did not move on.
+    spins: u32,
 }
 
 /// Changes a datagram under way (the sender's index and its bytes).
@@ -94,6 +105,8 @@ pub struct Pair {
     pub peers: [Peer; 2],
     /// The path from each side to the other.
     pub links: [Link; 2],
+    /// Addresses that are cut off.
+    pub dead: Vec<SocketAddr>,
     /// Changes datagrams under way.
     pub meddler: Option<Meddler>,
     /// Changes descriptions under way.
@@ -186,6 +199,7 @@ impl Pair {
             now,
             peers: [Peer::new(0, &config, now), Peer::new(1, &config, now)],
             links: [link(0), link(1)],
+            dead: Vec::new(),
             meddler: None,
             munger: None,
             config,
@@ -308,6 +322,7 @@ impl Pair {
         }
         for side in 0..2 {
             if self.peers[side].deadline <= self.now {
+                self.peers[side].wakeups += 1;
                 self.peers[side].session.handle_timeout(self.now);
                 self.drain(side);
             }
@@ -321,9 +336,13 @@ impl Pair {
                 Output::Transmit(transmit) => self.transmit(side, transmit),
                 Output::Event(event) => self.event(side, event),
                 Output::Timeout(at) => {
-                    // A deadline that has passed would stop the time; one that never moves is a bug
-                    // that `run_until` shows.
-                    self.peers[side].deadline = at.max(self.now + Duration::from_micros(100));
+                    let peer = &mut self.peers[side];
+                    peer.deadline = at;
+                    peer.spins = if at > self.now { 0 } else { peer.spins + 1 };
+                    assert!(
+                        peer.spins < MAX_SPINS,
+                        "side {side}: its deadline does not move on"
+                    );
                     return;
                 }
             }
@@ -343,7 +362,11 @@ impl Pair {
                 destination: transmit.destination,
                 contents,
             };
-            if transmit.destination == self.peers[1 - side].address {
+            let exists = self.peers[1 - side].addresses.contains(&packet.destination);
+            let dead = [packet.source, packet.destination]
+                .iter()
+                .any(|a| self.dead.contains(a));
+            if exists && !dead {
                 self.links[side].send(packet, self.now);
             }
         }
@@ -414,12 +437,13 @@ impl Pair {
 
 impl Peer {
     fn new(side: usize, config: &PairConfig, now: Instant) -> Self {
-        let address = SocketAddr::from(([10, 0, 0, side as u8 + 1], 5000));
+        let address = |home: u8| SocketAddr::from(([10, home, 0, side as u8 + 1], 5000));
+        let addresses: Vec<SocketAddr> = (0..config.homes).map(address).collect();
         let session = Session::new(
             SessionConfig {
                 id: SessionId(side as u64 + 1),
                 certificate: Arc::new(Certificate::generate().expect("a certificate can be made")),
-                host_addresses: vec![address],
+                host_addresses: addresses.clone(),
                 receive_codecs: vec![Codec::Vp8, Codec::Opus],
                 dtls_version: config.versions[side],
                 polite: side == 1,
@@ -439,7 +463,8 @@ impl Peer {
         );
         Self {
             session,
-            address,
+            address: addresses[0],
+            addresses,
             negotiates: true,
             connection: Vec::new(),
             ice: Vec::new(),
@@ -451,8 +476,10 @@ impl Peer {
             needed: 0,
             closed: None,
             descriptions: Vec::new(),
+            wakeups: 0,
             packetizers: HashMap::new(),
             deadline: now,
+            spins: 0,
         }
     }
 

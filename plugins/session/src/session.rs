@@ -165,9 +165,9 @@ impl Session {
     }
 
     /// Sends a frame on every sender that was negotiated for its track and codec; dropped before
-    /// [`ConnectionState::Connected`].
+    /// [`ConnectionState::Connected`] and after consent is lost.
     pub fn send_block(&mut self, block: &Arc<PacketBlock>, now: Instant) {
-        if self.has_keys && !self.closing {
+        if self.has_keys && self.path.is_some() && !self.closing {
             self.media.send_block(block, now);
         }
     }
@@ -361,7 +361,9 @@ impl Session {
             return idle;
         }
         let failed = self.failed_at.map(|at| at + GRACE);
-        let media = self.media.poll_timeout().filter(|_| self.has_keys);
+        // Without a path nothing of it can be sent, so it is never done with what is due.
+        let sends = self.has_keys && self.path.is_some();
+        let media = self.media.poll_timeout().filter(|_| sends);
         [
             self.ice.poll_timeout(now),
             self.dtls.deadline(),
