@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! What one packet costs for one more viewer: sessions alone, with sockets, and the floor of both.
 //!
-//! `cargo bench -p rtc-tests --bench fanout`; CPU time, so that other work on the machine matters
+//! `cargo bench -p rtc-driver --bench fanout`; CPU time, so that other work on the machine matters
 //! little. A stream of 2 Mbit/s, 30 frames a second, seven packets a frame.
 // What fails in a test shall fail it.
 #![allow(clippy::unwrap_used)]
@@ -14,10 +14,9 @@ use quinn_udp::{RecvMeta, Transmit, UdpSocketState};
 use rtc_payload::SessionId;
 use rtc_rtp::WallClock;
 use rtc_session::{
-    Certificate, Command, ConnectionState, Datagram, Direction, DtlsVersion, Event, Output,
-    Session, SessionConfig,
+    Certificate, Command, ConnectionState, Datagram, DtlsVersion, Event, Output, Session,
+    SessionConfig,
 };
-use rtc_tests::pair::sending;
 use rustix::time::{ClockId, clock_gettime};
 use std::io::IoSliceMut;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
@@ -181,11 +180,7 @@ impl Call {
                 now,
             )
         });
-        let command = sending(
-            world::TRACK.0,
-            rtc_payload::MediaKind::Video,
-            Direction::SendOnly,
-        );
+        let command = Command::AddTransceiver(world::sends_video());
         sender.handle_command(command, now);
         sender.handle_command(Command::Negotiate, now);
         Self {

@@ -127,18 +127,8 @@ impl World {
         self.ends.insert(receiver, (to, sender));
         self.seen.insert(sender, Seen::default());
         self.seen.insert(receiver, Seen::default());
-        let init = TransceiverInit {
-            kind: MediaKind::Video,
-            direction: Direction::SendOnly,
-            track: Some(TRACK),
-            codecs: vec![CodecOffer {
-                codec: Codec::Vp8,
-                fmtp: String::new(),
-            }],
-            stream: "stream".into(),
-        };
         let handle = self.handle(from);
-        handle.command(sender, Command::AddTransceiver(init));
+        handle.command(sender, Command::AddTransceiver(sends_video()));
         handle.command(sender, Command::Negotiate);
         (sender, receiver)
     }
@@ -290,6 +280,20 @@ impl World {
             Event::Closed(error) => seen.closed = Some(error),
             _ => {}
         }
+    }
+}
+
+/// A transceiver that sends the input.
+pub(crate) fn sends_video() -> TransceiverInit {
+    TransceiverInit {
+        kind: MediaKind::Video,
+        direction: Direction::SendOnly,
+        track: Some(TRACK),
+        codecs: vec![CodecOffer {
+            codec: Codec::Vp8,
+            fmtp: String::new(),
+        }],
+        stream: "stream".into(),
     }
 }
 

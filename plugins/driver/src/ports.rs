@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! The sockets of a driver: one a family for all sessions, and those of sessions with a port of their
 //! own.
-use crate::socket::{Buffers, Socket, SocketCounters, bind};
+use crate::socket::{BATCH, Buffers, Socket, SocketCounters, bind};
 use crate::{DriverConfig, DriverError, IpFamilies};
 use mio::{Registry, Token};
 use rtc_session::Transmit;
@@ -140,7 +140,8 @@ impl Ports {
                 continue;
             };
             let trains = port.socket.receive(buffers);
-            port.readable = trains > 0;
+            // Fewer than there was room for: the kernel had no more, and what comes now is an event.
+            port.readable = trains == BATCH;
             if trains > 0 {
                 return Some((trains, port.socket.local()));
             }

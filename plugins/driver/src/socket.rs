@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 /// A GRO train is at most one maximal UDP datagram.
 const BUFFER_SIZE: usize = 65_535;
 /// Trains taken by one system call.
-const BATCH: usize = 8;
+pub(crate) const BATCH: usize = 8;
 /// Bytes that may wait for a full kernel buffer, beyond which the newest are dropped: half a second of
 /// 64 Mbit/s. Older ones are of less and less use to a peer.
 const MAX_QUEUED: usize = 4 << 20;
