@@ -11,13 +11,16 @@ use crate::twcc::FeedbackLog;
 use crate::{
     ExtensionIds, MediaEvent, PacketBlock, RecvParams, RtpError, SendParams, Train, WallClock,
 };
-use rtc_payload::Mid;
-use std::collections::VecDeque;
+use rtc_payload::{Mid, Ssrc};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Buffers of trains kept for reuse at most.
 const MAX_SPARE: usize = 8;
+
+/// SSRCs remembered after their stream ended; a session makes one a track.
+const MAX_USED: usize = 4096;
 
 /// What the media part of a session is made with.
 #[derive(Clone, Debug)]
@@ -54,6 +57,8 @@ pub struct Media {
     pub(crate) config: MediaConfig,
     pub(crate) keys: Option<Keys>,
     pub(crate) senders: Vec<SendStream>,
+    /// The next index of every SSRC that was sent under these keys and is no more.
+    used: HashMap<Ssrc, u64>,
     pub(crate) receivers: Vec<RecvStream>,
     pub(crate) demux: Demux,
     /// Extensions of all m-lines: one mapping holds for a whole BUNDLE group (RFC 9143 §9.2).
@@ -99,6 +104,7 @@ impl Media {
         Self {
             keys: None,
             senders: Vec::new(),
+            used: HashMap::new(),
             receivers: Vec::new(),
             demux: Demux::default(),
             extensions: ExtensionIds::default(),
@@ -139,6 +145,7 @@ impl Media {
             tag_len: profile.tag_len(),
         };
         if self.keys.replace(keys).is_some() {
+            self.used.clear();
             self.senders.iter_mut().for_each(SendStream::rekey);
             self.receivers.clear();
         }
@@ -161,14 +168,48 @@ impl Media {
                     stream
                 }
                 None => {
-                    let first = || rand::random::<u16>() >> 1;
-                    SendStream::new(params, first(), first())
+                    let [first, first_rtx] = [params.ssrc, params.rtx_ssrc].map(|ssrc| {
+                        let fresh = || u64::from(rand::random::<u16>() >> 1);
+                        self.used.get(&ssrc).copied().unwrap_or_else(fresh)
+                    });
+                    SendStream::new(params, first, first_rtx)
                 }
             };
             self.senders.push(stream);
         }
+        for stream in old {
+            let [media, rtx] = stream.next_indices();
+            self.retire(stream.params.ssrc, media);
+            self.retire(stream.params.rtx_ssrc, rtx);
+        }
+        self.silence_doubles();
         self.configure_receivers(recv);
         self.want_first_keyframes(now);
+    }
+
+    /// An SSRC that comes back under the same keys must go on where it ended: an index sealed with twice
+    /// would give the authentication key away (RFC 7714 §8.1).
+    fn retire(&mut self, ssrc: Ssrc, next: u64) {
+        if self.used.len() < MAX_USED || self.used.contains_key(&ssrc) {
+            self.used.insert(ssrc, next);
+        } else {
+            tracing::warn!("too many SSRCs used under one key");
+        }
+    }
+
+    /// Two streams of one SSRC would seal with the same indices: only the first may send.
+    fn silence_doubles(&mut self) {
+        let mut seen = HashSet::new();
+        for stream in &mut self.senders {
+            let params = &stream.params;
+            let repeats = params.codec.rtx_pt.is_some();
+            if !seen.insert(params.ssrc) || repeats && !seen.insert(params.rtx_ssrc) {
+                tracing::warn!(mid = %params.mid, "SSRC given twice");
+                let mut params = params.clone();
+                params.active = false;
+                stream.reconfigure(params);
+            }
+        }
     }
 
     fn configure_receivers(&mut self, recv: Vec<RecvParams>) {
@@ -323,7 +364,7 @@ impl Media {
     pub fn close(&mut self, now: Instant) {
         self.now = now;
         self.send_bye();
-        self.senders.clear();
+        self.configure(Vec::new(), Vec::new(), now);
         self.next_report = None;
     }
 

@@ -103,6 +103,40 @@ fn new_keys_are_taken_in_mid_stream() {
 }
 
 #[test]
+fn an_ssrc_that_comes_back_never_repeats_an_index() {
+    let mut pair = Pair::new(GCM, ms(10), 12, true);
+    pair.tape = Some(Vec::new());
+    for round in 0..3 {
+        pair.a.configure(vec![], vec![], pair.now);
+        pair.a
+            .configure(vec![sender("0", 1, vp8_codec())], vec![], pair.now);
+        pair.drain();
+        stream(&mut pair, round * 20, 20);
+        pair.run(ms(600));
+    }
+    let tape = pair.tape.take().unwrap();
+    let mut seen = std::collections::HashSet::new();
+    for packet in tape
+        .iter()
+        .filter(|packet| !(192..=223).contains(&packet[1]))
+    {
+        assert!(seen.insert(([packet[2], packet[3]], packet[8..12].to_vec())));
+    }
+    assert!(seen.len() > 150 && numbers(&pair).len() > 50);
+}
+
+#[test]
+fn of_two_streams_with_one_ssrc_only_the_first_sends() {
+    let mut pair = Pair::new(GCM, ms(10), 13, true);
+    let double = sender("1", 1, vp8_codec());
+    pair.a
+        .configure(vec![sender("0", 1, vp8_codec()), double], vec![], pair.now);
+    stream(&mut pair, 0, 20);
+    let stats = pair.a.stats();
+    assert!(stats.send[0].packets > 20 && stats.send[1].packets == 0);
+}
+
+#[test]
 fn a_receiver_s_bound_becomes_the_estimate_where_nothing_else_is_told() {
     let mut pair = Pair::new(GCM, ms(10), 5, true);
     let mut remb = vec![0x8f, 206, 0, 5, 0, 0, 0, 1, 0, 0, 0, 0];
@@ -216,6 +250,49 @@ fn what_leaves_as_rtcp_is_compound_with_a_report_and_a_name_first() {
         assert!(matches!(parts[0], Packet::Rr(_)) && matches!(parts[1], Packet::Sdes(_)));
         assert_eq!(parts[2].version(), 2);
     }
+}
+
+#[test]
+fn calls_in_any_order_never_panic_nor_ask_for_the_past() {
+    let mut frames = 0;
+    for seed in 1..=20 {
+        let mut rng = Rng(seed);
+        let mut pair = Pair::new(GCM, ms(10), seed, rng.below(2) == 0);
+        pair.ab.loss = 0.1;
+        for i in 0..300 {
+            let now = pair.now;
+            match rng.below(9) {
+                0 => {
+                    let count = rng.below(3) as u32;
+                    let lines = (0..count).map(|n| sender(&n.to_string(), n + 1, vp8_codec()));
+                    let lines = lines.map(|mut line| {
+                        line.active = rng.below(3) > 0;
+                        line
+                    });
+                    pair.a.configure(lines.collect(), vec![], now);
+                }
+                1 => {
+                    let count = rng.below(3) as u32;
+                    let lines = (0..count).map(|n| receiver(&n.to_string(), vp8_codec()));
+                    pair.b.configure(vec![], lines.collect(), now);
+                }
+                2 => pair.b.request_keyframe(&Mid::from("0"), now),
+                3 if rng.below(20) == 0 => pair.a.close(now),
+                _ => {
+                    let keyframe = rng.below(5) == 0;
+                    let len = 20 + rng.below(20_000);
+                    pair.send(&vp8(i, keyframe, len));
+                }
+            }
+            pair.drain();
+            let wait = rng.below(60) as u64;
+            pair.run(ms(wait));
+        }
+        let times = pair.frames.windows(2).all(|w| w[0].0 <= w[1].0);
+        assert!(times);
+        frames += pair.frames.len();
+    }
+    assert!(frames > 500, "{frames}");
 }
 
 /// The cost of a packet and viewer without the socket; `cargo test --release -p rtc-rtp -- --ignored

@@ -119,9 +119,9 @@ pub(crate) struct SendStream {
 }
 
 impl SendStream {
-    /// `first` and `first_rtx` are the sequence numbers to start with; below 2^15, so that a loss of
-    /// the first packets cannot hide a roll-over (RFC 3711 §3.3.1).
-    pub(crate) fn new(params: SendParams, first: u16, first_rtx: u16) -> Self {
+    /// `first` and `first_rtx` are the extended sequence numbers to start with; a new SSRC's below 2^15,
+    /// so that a loss of the first packets cannot hide a roll-over (RFC 3711 §3.3.1).
+    pub(crate) fn new(params: SendParams, first: u64, first_rtx: u64) -> Self {
         let (media, rtx) = templates(&params, false);
         Self {
             waiting_for_keyframe: params.kind == MediaKind::Video,
@@ -129,8 +129,8 @@ impl SendStream {
             rtx,
             previous: None,
             generation: 0,
-            next: u64::from(first),
-            next_rtx: u64::from(first_rtx),
+            next: first,
+            next_rtx: first_rtx,
             history: History::default(),
             queue: VecDeque::new(),
             queued_bytes: 0,
@@ -144,6 +144,11 @@ impl SendStream {
             remote: RemoteReport::default(),
             params,
         }
+    }
+
+    /// Extended sequence numbers of the next packet and the next repeat.
+    pub(crate) fn next_indices(&self) -> [u64; 2] {
+        [self.next, self.next_rtx]
     }
 
     /// Takes the state after a negotiation; sequence numbers go on.

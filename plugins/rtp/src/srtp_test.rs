@@ -85,6 +85,36 @@ fn rtcp_sealed_by_gcm_equals_rfc_7714_17() {
     assert_eq!(opener.open_rtcp(&mut packet, now), Err(RtpError::Replayed));
 }
 
+/// The vectors of libsrtp's own self-test, which every implementation is compared with.
+#[test]
+fn aes_cm_with_sha1_equals_libsrtp() {
+    let master = Master {
+        key: &hex("e1f97a0d3e018be0d64fa32c06de4139"),
+        salt: &hex("0ec675ad498afeebb6960b3aabe6"),
+    };
+    let profile = SrtpProfile::Aes128CmSha1_80;
+    let mut sealer = Sealer::new(profile, &master).unwrap();
+    let mut packet = hex("800f1234 decafbad cafebabe abababab abababab abababab abababab");
+    sealer
+        .seal_rtp(&mut packet, 0, 12, 0xcafe_babe, 0x1234)
+        .unwrap();
+    assert_eq!(
+        packet,
+        hex(
+            "800f1234 decafbad cafebabe 4e55dc4c e79978d8 8ca4d215 949d2402 b78d6acc 99ea179b 8dbb"
+        )
+    );
+    sealer.rtcp_index = 1;
+    let mut packet = hex("81c8000b cafebabe abababab abababab abababab abababab");
+    sealer.seal_rtcp(&mut packet).unwrap();
+    assert_eq!(
+        packet,
+        hex(
+            "81c8000b cafebabe 7128035b e487b9bd bef89041 f977a5a8 80000001 993e08cd 54d6c123 0798"
+        )
+    );
+}
+
 const PROFILES: [SrtpProfile; 3] = [
     SrtpProfile::AeadAes128Gcm,
     SrtpProfile::AeadAes256Gcm,
