@@ -21,6 +21,9 @@ const PEER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOS
 const CHANGE_CIPHER_SPEC: u8 = 20;
 const HANDSHAKE: u8 = 22;
 const LAST_CONTENT_TYPE: u8 = 23;
+/// Handshake records taken after the handshake, each of which rtc-dtls keeps: it answers seven
+/// repetitions of the peer's last flight, of some ten records each.
+const MAX_LATE_HANDSHAKES: usize = 128;
 /// Fragments remembered; a handshake of one of ours has some ten, of the largest chains some fifty.
 const MAX_SEEN: usize = 512;
 /// rtc-dtls gives up after seven retransmissions at this interval.
@@ -37,6 +40,7 @@ pub(super) struct Legacy {
     datagrams: usize,
     record: BytesMut,
     seen: Seen,
+    late_handshakes: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +70,18 @@ impl Legacy {
             datagrams: 0,
             record: BytesMut::new(),
             seen: Seen::default(),
+            late_handshakes: 0,
         })
+    }
+
+    fn is_wanted(&mut self, record: &[u8]) -> bool {
+        if self.phase == Phase::Handshake {
+            return !self.seen.is_repetition(record);
+        }
+        if record[0] == HANDSHAKE {
+            self.late_handshakes += 1;
+        }
+        record[0] != HANDSHAKE || self.late_handshakes <= MAX_LATE_HANDSHAKES
     }
 
     fn take(&mut self, event: EndpointEvent) -> Result<(), SessionError> {
@@ -111,8 +126,9 @@ impl Engine for Legacy {
             return Ok(());
         }
         self.record.clear();
-        for record in records(datagram).filter(|record| is_welcome(record, self.phase)) {
-            if self.phase == Phase::Connected || !self.seen.is_repetition(record) {
+        let phase = self.phase;
+        for record in records(datagram).filter(|record| is_welcome(record, phase)) {
+            if self.is_wanted(record) {
                 self.record.extend_from_slice(record);
             }
         }

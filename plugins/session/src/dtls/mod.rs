@@ -25,6 +25,8 @@ const MTU: usize = 1200;
 /// Datagrams kept that came before the peer's description or before there was a path; two of a
 /// hello, and their retransmissions while signalling takes its time.
 const MAX_EARLY: usize = 16;
+/// Longer ones are nobody's: handshakes are cut to a path's MTU, bytes.
+const MAX_DATAGRAM: usize = 4096;
 /// From path to keys.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(40);
 const SRTP_AES128_CM_SHA1_80: u16 = 1;
@@ -181,6 +183,9 @@ impl Dtls {
 
     /// Takes a DTLS datagram from an address that ICE has validated.
     pub(crate) fn handle_datagram(&mut self, datagram: &[u8], now: Instant) {
+        if datagram.len() > MAX_DATAGRAM {
+            return;
+        }
         match &mut self.stage {
             Stage::Idle => {
                 if self.early.len() == MAX_EARLY {
