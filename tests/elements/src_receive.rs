@@ -212,3 +212,100 @@ fn usual_step(buffers: &[gst::Buffer]) -> u64 {
     steps.sort_unstable();
     steps[steps.len() / 2]
 }
+
+#[test]
+fn a_receiver_that_starts_again_and_again_leaves_no_thread_and_no_descriptor() {
+    crate::src_kit::init();
+    let count =
+        |what: &str| std::fs::read_dir(format!("/proc/self/{what}")).map_or(0, Iterator::count);
+    let mut after_warm_up = (0, 0);
+    for round in 0..6 {
+        let call = Call::new(&format!("{PICTURE} {TONE}"), "video/x-raw", "audio/x-raw");
+        call.buffers("video_0", 3);
+        drop(call);
+        let now = (count("task"), count("fd"));
+        match round {
+            // GStreamer keeps the threads of its pools, and opens its own descriptors at first use.
+            0..=2 => after_warm_up = (after_warm_up.0.max(now.0), after_warm_up.1.max(now.1)),
+            _ => {
+                assert!(
+                    now.0 <= after_warm_up.0,
+                    "threads: {now:?} after {after_warm_up:?}"
+                );
+                assert!(
+                    now.1 <= after_warm_up.1,
+                    "descriptors: {now:?} after {after_warm_up:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_second_sender_gets_the_pads_of_the_first_and_the_receiver_goes_on() {
+    let call = Call::new(PICTURE, "video/x-raw", "audio/x-raw");
+    call.buffers("video_0", 5);
+    call.sender.set_state(gst::State::Null).expect("it stops");
+    call.until("EOS", |seen| matches!(seen, Seen::Eos(_)));
+    call.sender
+        .set_state(gst::State::Playing)
+        .expect("it starts");
+    call.buffers("video_0", 5);
+    assert!(call.complaints().is_empty());
+}
+
+#[test]
+fn a_pause_of_the_receiver_ends_with_fresh_frames_in_order() {
+    let call = Call::new(PICTURE, "video/x-raw", "audio/x-raw");
+    let before = call.buffers("video_0", 20);
+    let change = call.receiver.set_state(gst::State::Paused);
+    assert_eq!(change, Ok(gst::StateChangeSuccess::NoPreroll));
+    call.receiver
+        .set_state(gst::State::Playing)
+        .expect("it goes on");
+    let after = call.buffers("video_0", 20);
+    assert_monotonic(&[before, after].concat());
+    assert!(call.complaints().is_empty());
+}
+
+#[test]
+fn both_ends_of_one_endpoint_share_a_session() {
+    crate::src_kit::init();
+    let uri = crate::src_kit::meeting_point();
+    let side = |name: &str| {
+        crate::src_kit::launch(&format!(
+            "rtcsink name=s endpoint={name} uri={uri} udp-port=0 quiet=true {PICTURE} \
+             rtcsrc endpoint={name} uri={uri} udp-port=0 quiet=true ! \
+             video/x-raw ! fakesink name=end sync=false signal-handoffs=true"
+        ))
+    };
+    let sides = [side(&format!("{uri}-left")), side(&format!("{uri}-right"))];
+    let (tell, arrived) = std::sync::mpsc::channel();
+    for (number, pipeline) in sides.iter().enumerate() {
+        let (tell, mut frames) = (tell.clone(), 0);
+        let tell = std::sync::Mutex::new(move || {
+            frames += 1;
+            if frames == 10 {
+                let _ = tell.send(number);
+            }
+        });
+        let end = pipeline.by_name("end").expect("the sink");
+        end.connect("handoff", false, move |_| {
+            tell.lock().expect("no panic")();
+            None
+        });
+        pipeline.set_state(gst::State::Playing).expect("it starts");
+    }
+    let mut both: Vec<_> = (0..2)
+        .map(|_| arrived.recv_timeout(crate::src_kit::DEADLINE))
+        .collect();
+    both.sort_by_key(|number| number.unwrap_or(usize::MAX));
+    assert_eq!(both, [Ok(0), Ok(1)]);
+    for pipeline in &sides {
+        let stats: gst::Structure = pipeline.by_name("s").expect("rtcsink").property("stats");
+        assert_eq!(stats.n_fields(), 1, "one session both ways: {stats}");
+    }
+    for pipeline in &sides {
+        pipeline.set_state(gst::State::Null).expect("it stops");
+    }
+}
