@@ -154,6 +154,19 @@ impl Assembly {
             .map(|(index, _)| *index)
     }
 
+    /// Whether the frame that begins at `index` is there up to its marker.
+    pub(crate) fn is_whole(&self, index: u64) -> bool {
+        for (expected, (at, packet)) in (index..).zip(self.packets.range(index..)) {
+            if *at != expected {
+                return false;
+            }
+            if packet.marker {
+                return true;
+            }
+        }
+        false
+    }
+
     /// Forgets everything, also where the stream stood.
     pub(crate) fn reset(&mut self) {
         self.packets.clear();
@@ -192,6 +205,7 @@ mod tests {
         assert_eq!(assembly.head(), Head::Waiting);
         assembly.insert(12, packet(1, true, now));
         assert_eq!(assembly.head(), Head::Gap(11, now));
+        assert!(!assembly.is_whole(10) && assembly.is_whole(12));
         assembly.insert(11, packet(1, false, now));
         assert_eq!(assembly.head(), Head::Frame(13));
         assert_eq!(assembly.take(13).count(), 3);

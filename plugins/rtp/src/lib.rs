@@ -1,5 +1,22 @@
 // SPDX-License-Identifier: MPL-2.0
 //! SRTP, RTP and RTCP of one WebRTC session, sans-IO: time and bytes come in as arguments.
+//!
+//! ```text
+//! frame -> Packetizer -> Arc<PacketBlock>             once for all viewers
+//! block -> Media::send_block -> send -> srtp -> Train    per viewer: header, copy, seal
+//! packet -> Media::handle_packet -> srtp -> demux -> receive -> assemble -> MediaEvent::Frame
+//! ```
+//!
+//! [`Media`] is one session's streams both ways. Its driver calls, after every input:
+//! ```text
+//! while let Some(train) = media.poll_transmit(now) { send(&train); media.recycle(train.contents) }
+//! while let Some(event) = media.poll_event() { tell(event) }
+//! match media.poll_timeout() { Some(at) => wake_at(at) /* then handle_timeout(now) */, None => {} }
+//! ```
+//!
+//! A viewer holds no packets: its history names ranges of the shared blocks, and a repeat is written
+//! from there. Without RTX a repeat is the same packet to the bit, for it bears the same SRTP index.
+//! The estimator (`estimate`) lives on transport-wide feedback alone; without it nothing is paced.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 

@@ -118,6 +118,29 @@ fn a_span_lost_whole_ends_in_a_keyframe_with_discontinuity() {
 }
 
 #[test]
+fn a_keyframe_there_whole_ends_the_waiting_for_a_gap() {
+    let mut pair = Pair::new(GCM, ms(30), 15, true);
+    stream(&mut pair, 0, 60);
+    pair.run(ms(100));
+    // What asks for repeats is lost, so the gap stays.
+    pair.ba.loss = 1.0;
+    pair.ab.loss = 1.0;
+    pair.send(&vp8(60, false, 2500));
+    pair.ab.loss = 0.0;
+    pair.send(&vp8(61, false, 2500));
+    pair.send(&vp8(62, true, 9000));
+    let sent = pair.now;
+    pair.run(ms(900));
+    let (at, frame) = pair.frames.last().unwrap();
+    assert_eq!(number(frame), 62);
+    assert!(
+        frame.discontinuity && *at - sent < ms(450),
+        "{:?}",
+        *at - sent
+    );
+}
+
+#[test]
 fn the_wrap_of_sequence_numbers_and_rtp_time_goes_unnoticed() {
     let mut pair = Pair::new(GCM, ms(10), 5, true);
     pair.a.config.congestion_control = false;

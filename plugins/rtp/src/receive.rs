@@ -199,9 +199,12 @@ impl RecvStream {
                     let ends = since + self.patience(rtt);
                     let hopeless = self.codec.nack
                         && (self.nacks.overflowed() || self.nacks.hopeless(index, now));
-                    let skipped = self.waiting_for_keyframe && self.skip_to_keyframe(pool);
+                    let late = now.saturating_duration_since(since) >= self.skip_after(rtt);
+                    let skipped = (self.waiting_for_keyframe || late)
+                        && self.skip_to_keyframe(!self.waiting_for_keyframe, pool);
                     if !skipped && now < ends && !hopeless {
-                        self.gap_ends = Some(ends);
+                        let look = since + self.skip_after(rtt);
+                        self.gap_ends = Some(if late { ends } else { look.min(ends) });
                         break;
                     }
                     if !skipped {
@@ -226,8 +229,17 @@ impl RecvStream {
         patience.min(self.max_latency)
     }
 
-    /// While a keyframe is waited for, everything before the next one is of no use.
-    fn skip_to_keyframe(&mut self, pool: &mut Vec<Vec<u8>>) -> bool {
+    /// A gap this old is not waited for if a later keyframe is there whole.
+    fn skip_after(&self, rtt: Option<Duration>) -> Duration {
+        (rtt.unwrap_or(DEFAULT_RTT) * 3).min(self.max_latency)
+    }
+
+    /// While a keyframe is waited for, everything before the next one is of no use. `whole`: it must
+    /// have come whole.
+    fn skip_to_keyframe(&mut self, whole: bool, pool: &mut Vec<Vec<u8>>) -> bool {
+        if self.kind != MediaKind::Video {
+            return false;
+        }
         let Some(next) = self.assembly.next() else {
             return false;
         };
@@ -237,7 +249,9 @@ impl RecvStream {
                 && depacketizer.is_keyframe_start(packet.payload())
         });
         match found {
-            Some(index) if index > next => {
+            Some(index) if index > next && (!whole || self.assembly.is_whole(index)) => {
+                self.discontinuity = true;
+                self.counters.dropped_frames += 1;
                 self.drop_below(index, pool);
                 true
             }

@@ -15,6 +15,8 @@ const CUT_GAP: Duration = Duration::from_millis(200);
 const GROWTH_START: f64 = 3.0;
 const GROWTH: f64 = 1.3;
 const GROWTH_NEAR: f64 = 1.08;
+/// A step of the peer's clock above this is no delay, microseconds.
+const CLOCK_JUMP: u64 = 5_000_000;
 /// Part of what arrives that the estimate does not fall below while there is room.
 const CARRIED: f64 = 0.9;
 /// Loss below this is the path's nature (wireless), not a sign of fullness.
@@ -53,6 +55,7 @@ pub(crate) struct Estimator {
     last_feedback: Option<Instant>,
     silent_since: Option<Instant>,
     last_narrow: Instant,
+    last_arrival: Option<i64>,
     /// The estimate before the peer fell silent, to be regained fast.
     regain: Option<f64>,
     remb: Option<f64>,
@@ -75,6 +78,7 @@ impl Estimator {
             last_feedback: None,
             silent_since: None,
             last_narrow: now,
+            last_arrival: None,
             regain: None,
             remb: None,
         }
@@ -141,6 +145,7 @@ impl Estimator {
                 continue;
             };
             let sent_at = sent.at.saturating_duration_since(self.epoch).as_micros() as i64;
+            self.follow_clock(at);
             self.delay.sample(at, at.saturating_sub(sent_at));
             self.acked.sample(at, sent.size);
             self.loss.sample(false);
@@ -150,6 +155,16 @@ impl Estimator {
             self.silent_since = Some(now);
             let loss = self.loss.take(now);
             self.update(loss, now);
+        }
+    }
+
+    /// A jump of the peer's clock (a middlebox changed streams), or a long rest: delays and rates from
+    /// before can't be compared with those after.
+    fn follow_clock(&mut self, at: i64) {
+        let before = self.last_arrival.replace(at).unwrap_or(at);
+        if at.abs_diff(before) > CLOCK_JUMP {
+            self.delay = QueueDelay::default();
+            self.acked = AckedRate::default();
         }
     }
 
@@ -258,6 +273,27 @@ mod tests {
             }
             let fell = estimator.bits_per_second() < 1_000_000;
             assert_eq!(fell, falls, "1 of {every}: {}", estimator.bits_per_second());
+        }
+    }
+
+    #[test]
+    fn a_jump_of_the_peer_s_clock_is_not_taken_for_a_queue() {
+        for jump in [-3_600_000_000, 3_600_000_000i64] {
+            let start = Instant::now();
+            let mut log = SentLog::default();
+            let mut estimator = Estimator::new(limits(), start);
+            for i in 0..300u32 {
+                let at = start + Duration::from_millis(10) * i;
+                let number = log.number(1200, at);
+                let arrived = i64::from(i) * 10_000 + if i < 100 { 0 } else { jump };
+                let arrival = Arrival {
+                    number,
+                    at: Some(arrived),
+                };
+                estimator.feedback(&[arrival], &mut log, at);
+                assert!(!estimator.is_full());
+            }
+            assert!(estimator.bits_per_second() > 1_000_000);
         }
     }
 
