@@ -68,6 +68,8 @@ pub(crate) trait Attachment: Send + Sync {
     fn media_added(&self, _media: &IncomingMedia) -> Option<Arc<dyn FrameSink>> {
         None
     }
+    /// Every new m-line of a negotiation of this session was told by `media_added`.
+    fn media_settled(&self, _session: SessionId) {}
     /// The m-line is gone or its direction no longer lets the peer send.
     fn media_removed(&self, _session: SessionId, _mid: &Mid) {}
     /// A session is over.

@@ -373,8 +373,11 @@ impl Control {
         for mid in gone {
             self.remove_receiver(id, &mid);
         }
-        for media in new {
-            self.offer_media(&media);
+        for media in &new {
+            self.offer_media(media);
+        }
+        if !new.is_empty() {
+            self.to_all(|attachment| attachment.media_settled(id));
         }
     }
 

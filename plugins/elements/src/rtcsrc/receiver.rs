@@ -58,6 +58,16 @@ impl Attachment for Receiver {
         Some(stream.queue.clone())
     }
 
+    fn media_settled(&self, session: SessionId) {
+        let Some(src) = self.0.upgrade() else {
+            return;
+        };
+        // Some players wait for it before they show anything.
+        if !src.imp().streams_of(session, None).is_empty() {
+            src.no_more_pads();
+        }
+    }
+
     fn media_removed(&self, session: SessionId, mid: &Mid) {
         self.end(session, Some(mid));
     }
