@@ -336,3 +336,29 @@ fn cost_of_a_packet_and_viewer() {
     let each = began.elapsed().as_nanos() / packets as u128;
     println!("{each} ns a packet and viewer, {packets} packets");
 }
+
+/// As above, of the receiving side.
+#[test]
+#[ignore = "a measurement"]
+fn cost_of_a_packet_received() {
+    let mut pair = Pair::new(GCM, ms(10), 14, true);
+    pair.a.config.congestion_control = false;
+    let mut packets = Vec::new();
+    for i in 0..3000 {
+        let block = pair.block(&vp8(i, i == 0, 8_900));
+        pair.a.send_block(&block, pair.now + ms(33) * i);
+        while let Some(train) = pair.a.poll_transmit(pair.now + ms(33) * i) {
+            let size = train.segment_size.unwrap_or(train.contents.len());
+            packets.extend(train.contents.chunks(size).map(|p| (i, p.to_vec())));
+        }
+    }
+    let began = std::time::Instant::now();
+    for (i, packet) in &packets {
+        let now = pair.now + ms(33) * *i;
+        pair.b.handle_packet(packet, now).unwrap();
+        std::hint::black_box(pair.b.poll_timeout());
+        while pair.b.poll_event().is_some() {}
+    }
+    let each = began.elapsed().as_nanos() / packets.len() as u128;
+    println!("{each} ns a packet received, {} packets", packets.len());
+}
