@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! What a caller may ask of a session.
+use crate::{ChannelInit, ChannelKey};
+use bytes::Bytes;
 use rtc_jsep::{CodecOffer, DescriptionKind, TransceiverInit};
 use rtc_payload::{Mid, TrackId};
 
@@ -33,6 +35,20 @@ pub enum Command {
     },
     /// Asks the peer for a keyframe (PLI, or FIR where only that was negotiated).
     RequestKeyframe(Mid),
+    /// Opens a data channel; told by [`crate::ChannelEvent::Opened`] or, if it can't be, by
+    /// [`crate::ChannelEvent::Closed`]. May be asked for before the session is connected.
+    OpenChannel(ChannelInit),
+    /// Sends a message on an open data channel, or queues it while that opens.
+    SendMessage {
+        /// On which.
+        channel: ChannelKey,
+        /// Its bytes; may be none. Not copied before SCTP takes it.
+        data: Bytes,
+        /// Whether it is UTF-8 text.
+        text: bool,
+    },
+    /// Closes a data channel once the messages given before are sent.
+    CloseChannel(ChannelKey),
     /// Renews the ICE credentials (W3C restartIce).
     RestartIce,
     /// Ends the session: RTCP BYE, DTLS close_notify, then [`crate::Event::Closed`].

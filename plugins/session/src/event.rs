@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 //! What comes out of a session: datagrams, events and the next deadline.
-use crate::{ConnectionState, IceConnectionState, SessionError};
+use crate::{ChannelEvent, ConnectionState, IceConnectionState, SctpState, SessionError};
 use rtc_jsep::{DescriptionKind, SignalingState};
 use rtc_payload::{MediaKind, Mid, TrackId};
 use rtc_rtp::{CodecParams, MediaEvent};
@@ -73,6 +73,10 @@ pub enum Event {
     Media(Vec<MediaState>),
     /// Something in the media.
     Rtp(MediaEvent),
+    /// The SCTP association's state changed; before the first channel opens and after it can't be used.
+    Sctp(SctpState),
+    /// Something happened to a data channel.
+    Channel(ChannelEvent),
     /// Something asked could not be done, the session lives on.
     Refused(SessionError),
     /// The session is over; nothing comes after it.

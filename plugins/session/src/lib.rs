@@ -17,6 +17,7 @@
 
 mod candidates;
 mod certificate;
+mod channel;
 mod command;
 mod config;
 mod convert;
@@ -32,6 +33,7 @@ mod state;
 mod stats;
 
 pub use certificate::Certificate;
+pub use channel::{ChannelError, ChannelEvent, ChannelInit, ChannelKey};
 pub use command::Command;
 pub use config::{DtlsVersion, SessionConfig};
 pub use datagram::Datagram;
@@ -39,5 +41,5 @@ pub use error::SessionError;
 pub use event::{Event, MediaState, Output, Transmit};
 pub use rtc_jsep::{CodecOffer, DescriptionKind, Direction, SignalingState, TransceiverInit};
 pub use session::Session;
-pub use state::{ConnectionState, DtlsState, IceConnectionState};
+pub use state::{ConnectionState, DtlsState, IceConnectionState, SctpState};
 pub use stats::{DtlsStats, PairStats, SessionStats};

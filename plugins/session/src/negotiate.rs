@@ -5,7 +5,7 @@
 //! call returns, and operations are in order by nature. What must wait for `stable` is an offer.
 use crate::candidates::{candidate_ufrag, local_name};
 use crate::session::Session;
-use crate::{Command, Event, SessionError, convert};
+use crate::{ChannelError, ChannelEvent, ChannelKey, Command, Event, SessionError, convert};
 use rtc_jsep::{
     DescriptionKind, JsepError, LocalTransport, RemoteTransport, Setup, SignalingState,
     check_candidate,
@@ -25,9 +25,22 @@ impl Session {
             Command::RequestKeyframe(mid) => self.media.request_keyframe(&mid, now),
             // With no credentials told yet there are none to replace (PC-50).
             Command::RestartIce => self.restart_wanted |= self.has_told_credentials(),
+            Command::OpenChannel(init) => self.refuse_channel(init.key, None),
+            Command::SendMessage { channel, data, .. } => {
+                self.refuse_channel(channel, Some(data.len() as u64));
+            }
+            Command::CloseChannel(key) => self.refuse_channel(key, None),
             Command::Close => self.close(None, now),
         }
         self.needs_checking = true;
+    }
+
+    fn refuse_channel(&mut self, key: ChannelKey, message: Option<u64>) {
+        self.events.push_back(Event::Channel(ChannelEvent::Refused {
+            key,
+            message,
+            error: ChannelError::NotOpen,
+        }));
     }
 
     /// Emits [`Event::NegotiationNeeded`] when it becomes true (PC-30), once for any number of changes

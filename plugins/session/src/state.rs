@@ -82,6 +82,18 @@ w3c_enum!(
     }
 );
 
+w3c_enum!(
+    /// State of the SCTP association (W3C webrtc-pc §6.1.2 RTCSctpTransportState).
+    SctpState {
+        /// It waits for DTLS, or is being set up.
+        Connecting = "connecting",
+        /// Messages can flow.
+        Connected = "connected",
+        /// It is over: closed, aborted, or its m-line rejected.
+        Closed = "closed",
+    }
+);
+
 /// The connection state that follows from ICE and DTLS, there being one transport (BUNDLE is
 /// required): the table of W3C webrtc-pc §4.3.3, first match wins.
 pub(crate) fn aggregate(ice: IceConnectionState, dtls: DtlsState) -> ConnectionState {
