@@ -2,6 +2,7 @@
 //! Peers that fall silent, come back, were never there, or say goodbye.
 use rtc_payload::MediaKind;
 use rtc_session::{Command, ConnectionState, Direction, IceConnectionState, SessionError};
+use rtc_tests::link::LinkConfig;
 use rtc_tests::pair::{Pair, PairConfig, sending};
 use std::time::Duration;
 
@@ -129,5 +130,27 @@ fn an_idle_connection_sleeps_most_of_the_time() {
     for side in 0..2 {
         let woken = pair.peers[side].wakeups - before[side];
         assert!(woken < 60 * 5, "side {side} wakes {woken} times a minute");
+    }
+}
+
+#[test]
+fn a_lossy_path_is_not_taken_for_a_dead_one() {
+    for (loss, may_doubt) in [(0.1, false), (0.3, true)] {
+        for seed in 0..5 {
+            let link = LinkConfig {
+                loss,
+                ..LinkConfig::default()
+            };
+            let mut pair = Pair::connected(PairConfig {
+                link,
+                seed,
+                ..PairConfig::default()
+            });
+            pair.run(600 * SECOND);
+            for peer in &pair.peers {
+                assert_eq!(peer.closed, None);
+                assert!(may_doubt || peer.connection.len() == 2, "{peer:#?}");
+            }
+        }
     }
 }

@@ -17,6 +17,13 @@ use std::time::{Duration, Instant};
 /// Without an answer for this long a path is no longer trusted, but still used. The agent checks a
 /// working path every 3 s and repeats a check without answer sooner.
 const QUIET: Duration = Duration::from_secs(7);
+/// Without an answer for this long, which on a working path means that one was lost, checks follow
+/// each other sooner, lest a lossy path be taken for a dead one.
+const HURRY: Duration = Duration::from_millis(3500);
+/// Between checks, and how many without an answer until the agent tries another pair: at ease and in
+/// a hurry. The latter comes to some 25 s, so that another pair gets its chance before consent ends.
+const AT_EASE: (Duration, usize) = (Duration::from_secs(3), 9);
+const IN_A_HURRY: (Duration, usize) = (Duration::from_millis(800), 26);
 /// Without an answer for this long nothing may be sent any more (RFC 7675 §5.1).
 const CONSENT: Duration = Duration::from_secs(30);
 /// How long to look for a path at the least (RFC 8863 §4).
@@ -51,6 +58,7 @@ struct Generation {
     /// When the path last answered.
     heard: Instant,
     responses: u64,
+    hurries: bool,
     /// When checks could start: both descriptions known.
     since: Option<Instant>,
     remote_candidates: usize,
@@ -221,6 +229,7 @@ impl Ice {
 
     pub(crate) fn poll_timeout(&mut self, now: Instant) -> Option<Instant> {
         let own = match self.active() {
+            Some(generation) if now < generation.heard + HURRY => Some(generation.heard + HURRY),
             Some(generation) if now < generation.heard + QUIET => Some(generation.heard + QUIET),
             Some(generation) if now < generation.heard + CONSENT => {
                 Some(generation.heard + CONSENT)
@@ -354,6 +363,7 @@ impl Generation {
             path: None,
             heard: now,
             responses: 0,
+            hurries: false,
             since: None,
             remote_candidates: 0,
         }
@@ -377,6 +387,13 @@ impl Generation {
     fn tick(&mut self, now: Instant) {
         if self.since.is_none() {
             return;
+        }
+        let hurries = self.path.is_some() && now >= self.heard + HURRY;
+        if hurries != self.hurries {
+            self.hurries = hurries;
+            let (rto, retransmits) = if hurries { IN_A_HURRY } else { AT_EASE };
+            self.agent.set_max_stun_rto(rto);
+            self.agent.set_max_stun_retransmits(retransmits);
         }
         // Until it has worked off requests that came before the peer's credentials, the agent does
         // nothing else and has no deadline; it keeps 100 of them at most.
