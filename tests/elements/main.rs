@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, unreachable_pub)]
 mod endpoint_life;
 mod endpoint_sessions;
+mod endpoint_two_way;
 mod kit;
 mod sink_input;
 mod sink_viewers;

@@ -270,3 +270,20 @@ fn frames_that_a_probe_drops_are_not_sent() {
     drop_now.store(false, Ordering::Relaxed);
     until("frames again", || sent() > quiet);
 }
+
+#[test]
+fn an_input_that_turns_from_raw_to_encoded_and_back_is_seen_on() {
+    let stage = Stage::new(
+        "videotestsrc is-live=true ! video/x-raw,width=160,height=120,framerate=30/1 ! tee name=t \
+         t. ! queue ! i.sink_0 t. ! queue ! vp8enc deadline=1 ! i.sink_1 \
+         input-selector name=i sync-streams=false ! rtcsink name=s video-caps=video/x-vp8",
+    );
+    let selector = stage.sink.get("i");
+    let viewer = stage.viewer("VP8");
+    for (pad, encoders) in [("sink_0", 1), ("sink_1", 0), ("sink_0", 1)] {
+        let pad = selector.static_pad(pad).unwrap();
+        selector.set_property("active-pad", &pad);
+        until("the other chain", || stage.encoders().len() == encoders);
+        viewer.sees(5);
+    }
+}

@@ -39,6 +39,8 @@ struct State {
     branches: HashMap<Codec, Attached>,
     /// What sessions take, whatever the input is.
     wanted: HashSet<Codec>,
+    /// What a thread is making a branch for at this moment.
+    building: HashSet<Codec>,
 }
 
 #[derive(Clone)]
@@ -98,7 +100,7 @@ impl Stream {
             state: Mutex::default(),
         });
         stream.watch_caps();
-        stream.prefer();
+        stream.answer_caps();
         stream.tee.sync_state_with_parent()?;
         stream.pacer.sync_state_with_parent()?;
         Ok(stream)
@@ -113,23 +115,30 @@ impl Stream {
         self.state().running.as_ref().map(|running| running.track)
     }
 
-    /// Tells upstream first what an encoder takes without conversion.
-    fn prefer(&self) {
+    /// Answers upstream's questions for caps in place of the branches: what is there for the input of
+    /// now must not bind that of later. What an encoder takes without conversion comes first.
+    fn answer_caps(&self) {
         let preference = caps::preference(self.kind);
-        let answered = gst::PadProbeType::QUERY_DOWNSTREAM | gst::PadProbeType::PULL;
-        self.pad.add_probe(answered, move |_, info| {
-            let Some(gst::QueryViewMut::Caps(query)) =
-                info.query_mut().map(gst::QueryRef::view_mut)
-            else {
-                return gst::PadProbeReturn::Ok;
-            };
-            let possible = query.result_owned();
-            if let Some(possible) = possible {
-                let mode = gst::CapsIntersectMode::First;
-                query.set_result(&preference.intersect_with_mode(&possible, mode));
-            }
-            gst::PadProbeReturn::Ok
-        });
+        self.pad.add_probe(
+            gst::PadProbeType::QUERY_DOWNSTREAM,
+            move |_, info| match info.query_mut().map(gst::QueryRef::view_mut) {
+                Some(gst::QueryViewMut::Caps(query)) => {
+                    let mode = gst::CapsIntersectMode::First;
+                    let caps = match query.filter_owned() {
+                        Some(filter) => preference.intersect_with_mode(&filter, mode),
+                        None => preference.clone(),
+                    };
+                    query.set_result(&caps);
+                    gst::PadProbeReturn::Handled
+                }
+                Some(gst::QueryViewMut::AcceptCaps(query)) => {
+                    let accepted = preference.can_intersect(query.caps());
+                    query.set_result(accepted);
+                    gst::PadProbeReturn::Handled
+                }
+                _ => gst::PadProbeReturn::Ok,
+            },
+        );
     }
 
     fn watch_caps(self: &Arc<Self>) {
@@ -226,7 +235,7 @@ impl Stream {
                 self.offer_raw(&running);
                 // Of an input that was encoded before: what is taken goes on from an encoder.
                 let wanted = self.state().wanted.clone();
-                wanted.into_iter().for_each(|codec| self.want(codec));
+                wanted.into_iter().for_each(|codec| self.encode(codec));
             }
             // Its offer follows when the parser has told the profile.
             Input::Encoded(codec) => self.pass(&running, codec),
@@ -266,38 +275,65 @@ impl Stream {
     fn pass(self: &Arc<Self>, running: &Running, codec: Codec) {
         let branch = Branch::passing(self.tap_config(running, codec));
         match branch.and_then(|branch| self.put_up(codec, branch)) {
-            Ok(branch) => branch
-                .tap()
-                .set_active(self.state().wanted.contains(&codec)),
+            Ok(branch) => {
+                let wanted = self.state().wanted.contains(&codec);
+                branch.tap().set_active(wanted);
+                // Of sessions that had this codec from an encoder before.
+                if wanted {
+                    branch.request_keyframe();
+                }
+            }
             Err(error) => self.fail(codec, &error),
         }
     }
 
     /// A session takes `codec`; on the control thread.
     pub(super) fn want(self: &Arc<Self>, codec: Codec) {
-        let (running, input, passing) = {
+        let passing = {
             let mut state = self.state();
             state.wanted.insert(codec);
-            let passing = state.branches.get(&codec).cloned();
-            (state.running.clone(), state.input, passing)
+            state.branches.get(&codec).cloned()
         };
-        if let Some(attached) = passing {
-            attached.branch.tap().set_active(true);
-            return;
+        match passing {
+            Some(attached) => attached.branch.tap().set_active(true),
+            None => self.encode(codec),
         }
-        let (Some(running), Some(Input::Raw)) = (running, input) else {
-            return;
+    }
+
+    /// Makes the branch that encodes raw input, unless it is there or being made.
+    fn encode(self: &Arc<Self>, codec: Codec) {
+        let running = {
+            let mut state = self.state();
+            let is_there = state.branches.contains_key(&codec);
+            let (Some(running), Some(Input::Raw), false) =
+                (state.running.clone(), state.input, is_there)
+            else {
+                return;
+            };
+            if !state.building.insert(codec) {
+                return;
+            }
+            running
         };
-        let Some(choice) = table::choose(codec) else {
-            return; // Not offered, so not negotiated.
-        };
-        let config = self.tap_config(&running, codec);
-        let caps = self.pad.current_caps();
-        let branch = Branch::encoding(config, caps.as_deref(), &choice, running.start_bitrate);
-        match branch.and_then(|branch| self.put_up(codec, branch)) {
-            Ok(branch) => branch.tap().set_active(true),
+        let built = self.build(&running, codec);
+        self.state().building.remove(&codec);
+        match built {
+            // Released while it was made.
+            Ok(()) if !self.state().wanted.contains(&codec) => self.release(codec),
+            Ok(()) => {}
             Err(error) => self.fail(codec, &error),
         }
+    }
+
+    fn build(self: &Arc<Self>, running: &Running, codec: Codec) -> Result<(), glib::BoolError> {
+        // Not installed means not offered, so not negotiated.
+        let choice = table::choose(codec).ok_or_else(|| glib::bool_error!("no encoder"))?;
+        let config = self.tap_config(running, codec);
+        let caps = self.pad.current_caps();
+        let bitrate = running.start_bitrate;
+        let branch = Branch::encoding(config, caps.as_deref(), &choice, bitrate)?;
+        branch.tap().set_active(true);
+        self.put_up(codec, branch).map(drop)
     }
 
     /// No session takes `codec` any more; on the control thread.
