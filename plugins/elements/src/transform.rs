@@ -152,13 +152,13 @@ mod tests {
     use super::*;
 
     fn frame(bytes: &[u8]) -> gst::Buffer {
+        gst::init().unwrap();
         let mut buffer = gst::Buffer::from_slice(bytes.to_vec());
         describe(&mut buffer, None);
         buffer
     }
 
     fn describe(buffer: &mut gst::Buffer, received: Option<u64>) {
-        gst::init().unwrap();
         let info = FrameInfo {
             keyframe: true,
             temporal: 2,

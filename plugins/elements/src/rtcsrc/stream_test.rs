@@ -95,6 +95,10 @@ impl Bench {
     }
 
     fn feed(&self, codec: Codec, frames: &[Frame], step: u64) {
+        self.feed_sized(codec, frames, step, (320, 240));
+    }
+
+    fn feed_sized(&self, codec: Codec, frames: &[Frame], step: u64, size: (u16, u16)) {
         for frame in frames {
             let number = self.sent.fetch_add(1, Ordering::Relaxed);
             self.stream.queue.frame(ReceivedFrame {
@@ -107,8 +111,8 @@ impl Bench {
                 rtp_time: number * step,
                 info: FrameInfo {
                     keyframe: frame.keyframe,
-                    width: frame.keyframe.then_some(320),
-                    height: frame.keyframe.then_some(240),
+                    width: frame.keyframe.then_some(size.0),
+                    height: frame.keyframe.then_some(size.1),
                     ..FrameInfo::default()
                 },
                 arrived: Instant::now(),
@@ -286,6 +290,27 @@ fn encoded_frames_go_untouched_where_encoded_caps_are_asked_for() {
             gst::ClockTime::from_seconds(4_000_000_000)
         );
     }
+}
+
+#[test]
+fn a_size_that_changes_does_not_stop_a_recording() {
+    let bench = Bench::new(Codec::Vp8);
+    let seen = bench.link("video/x-vp8,width=[16,4096],height=[16,4096]");
+    bench.feed(Codec::Vp8, &vp8(5), 3000);
+    let larger = encode(
+        "videotestsrc num-buffers=5 ! video/x-raw,format=I420,width=640,height=480 ! vp8enc deadline=1",
+    );
+    bench.feed_sized(Codec::Vp8, &larger, 3000, (640, 480));
+    let mut caps = 0;
+    let mut frames = 0;
+    while frames < 10 {
+        match seen.recv_timeout(DEADLINE).expect("ten frames") {
+            Seen::Caps(_) => caps += 1,
+            Seen::Buffer(_) => frames += 1,
+            _ => {}
+        }
+    }
+    assert_eq!(caps, 1, "a muxer refuses a second size");
 }
 
 #[test]

@@ -24,8 +24,8 @@ pub(super) struct Tail {
 
 struct Built {
     codec: Codec,
-    /// What the feed's pad has: with the size of the newest frame that told one, unless a decoder
-    /// follows, which reads it itself and would only be disturbed.
+    /// What the feed's pad has. Encoded, with the size of the first frame, and that for good: browsers
+    /// change it as the path permits, muxers want one and refuse another, decoders read it themselves.
     caps: gst::Caps,
     way: Option<Way>,
     chain: Option<gst::Bin>,
@@ -84,12 +84,7 @@ impl Tail {
     fn prepare(&self, frame: &ReceivedFrame) -> Option<gst::Caps> {
         let stale = self.stale.swap(false, Ordering::AcqRel);
         let built = match self.take() {
-            Some(mut built) if built.codec == frame.codec && !stale => {
-                if frame.info.width.is_some() && built.way != Some(Way::Decode) {
-                    built.caps = decode::caps_of(frame);
-                }
-                Some(built)
-            }
+            Some(built) if built.codec == frame.codec && !stale => Some(built),
             old => self.rebuild(old, frame),
         };
         let caps = built.as_ref().filter(|built| built.way.is_some());
