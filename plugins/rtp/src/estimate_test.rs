@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 //! The estimator, pacer and feedback together over a bottleneck, as an encoder that follows the estimate sees them.
-use crate::testkit::*;
+use crate::kit_test::*;
 use crate::{MediaEvent, SrtpProfile};
 use std::time::{Duration, Instant};
 

@@ -34,6 +34,8 @@ mod header;
 mod history;
 mod inbound;
 mod keys;
+#[cfg(test)]
+mod kit_test;
 mod media;
 #[cfg(test)]
 mod media_test;
@@ -51,8 +53,6 @@ mod rtcp;
 mod send;
 mod srtp;
 mod stats;
-#[cfg(test)]
-mod testkit;
 mod train;
 mod twcc;
 

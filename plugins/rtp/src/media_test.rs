@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 //! What a negotiation, new keys and rarer RTCP do to running streams; and what sending costs.
-use crate::testkit::*;
+use crate::kit_test::*;
 use crate::{Media, MediaEvent, SrtpProfile};
 use rtc_payload::{Codec, Mid};
 use rtcp_types::prelude::*;

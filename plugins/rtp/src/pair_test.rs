@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Two sides over a link: repair, recovery, reports, hostile packets.
-use crate::testkit::*;
+use crate::kit_test::*;
 use crate::{MediaEvent, Packetizer, RtpError, SrtpProfile};
 use bytes::Bytes;
 use rtc_payload::{Codec, EncodedFrame, FrameInfo, Mid, TrackId};
