@@ -168,9 +168,12 @@ impl Dtls {
         if client {
             match self.version {
                 DtlsVersion::Auto => {
-                    self.run(Modern::new(&self.certificate, Versions::Both, true, now));
+                    self.run(
+                        Modern::new(&self.certificate, Versions::Both, true, now),
+                        now,
+                    );
                 }
-                DtlsVersion::V12 => self.run(Legacy::new(&self.certificate, true, now)),
+                DtlsVersion::V12 => self.run(Legacy::new(&self.certificate, true, now), now),
             }
         } else {
             self.stage = Stage::Listening(Hello::default());
@@ -213,9 +216,8 @@ impl Dtls {
 
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         if self.handshake_deadline.is_some_and(|at| at <= now) {
-            return self.fail(SessionError::Dtls {
-                reason: "the handshake took too long".into(),
-            });
+            let reason = "the handshake took too long".into();
+            return self.fail(SessionError::Dtls { reason }, now);
         }
         if let Stage::Running(engine) = &mut self.stage
             && engine.deadline().is_some_and(|at| at <= now)
@@ -227,12 +229,7 @@ impl Dtls {
 
     /// Says `close_notify` if there is anybody to say it to.
     pub(crate) fn close(&mut self, now: Instant) {
-        if let Stage::Running(engine) = &mut self.stage {
-            engine.close(now);
-            // What the implementation reports of its own end is no news.
-            engine.poll(&mut self.transmits, &mut EngineEvents::new());
-        }
-        self.stage = Stage::Over;
+        self.hang_up(now);
         self.handshake_deadline = None;
         if self.state != DtlsState::Failed {
             self.state = DtlsState::Closed;
@@ -271,19 +268,28 @@ impl Dtls {
         }
     }
 
+    fn hang_up(&mut self, now: Instant) {
+        if let Stage::Running(engine) = &mut self.stage {
+            engine.close(now);
+            // What the implementation reports of its own end is no news.
+            engine.poll(&mut self.transmits, &mut EngineEvents::new());
+        }
+        self.stage = Stage::Over;
+    }
+
     fn answer(&mut self, offer: &Offer, now: Instant) {
         match choose(self.version, offer) {
-            Choice::Legacy => self.run(Legacy::new(&self.certificate, false, now)),
+            Choice::Legacy => self.run(Legacy::new(&self.certificate, false, now), now),
             Choice::Modern(versions) => {
-                self.run(Modern::new(&self.certificate, versions, false, now));
+                self.run(Modern::new(&self.certificate, versions, false, now), now);
             }
         }
     }
 
-    fn run<E: Engine + 'static>(&mut self, engine: Result<E, SessionError>) {
+    fn run<E: Engine + 'static>(&mut self, engine: Result<E, SessionError>, now: Instant) {
         match engine {
             Ok(engine) => self.stage = Stage::Running(Box::new(engine)),
-            Err(error) => self.fail(error),
+            Err(error) => self.fail(error, now),
         }
     }
 
@@ -297,10 +303,10 @@ impl Dtls {
             self.stage = Stage::Over;
         } else if self.may_be_rsa() {
             tracing::info!(%error, "no ECDSA server it seems: starting again with DTLS 1.2 and RSA");
-            self.run(Legacy::new(&self.certificate, true, now));
+            self.run(Legacy::new(&self.certificate, true, now), now);
             self.pump(now);
         } else {
-            self.fail(error);
+            self.fail(error, now);
         }
     }
 
@@ -323,7 +329,7 @@ impl Dtls {
             match event {
                 EngineEvent::Certificate(der) => {
                     if !matches_any(&der, &self.fingerprints) {
-                        return self.fail(SessionError::Fingerprint);
+                        return self.fail(SessionError::Fingerprint, now);
                     }
                     self.peer_certificate = Some(der);
                 }
@@ -337,19 +343,18 @@ impl Dtls {
         }
         // The implementations report certificate, keys and success in orders of their own.
         if self.established && self.state == DtlsState::Connecting {
-            self.connected();
+            self.connected(now);
         }
     }
 
-    fn connected(&mut self) {
+    fn connected(&mut self, now: Instant) {
         let (Stage::Running(engine), Some(_)) = (&self.stage, &self.peer_certificate) else {
-            return self.fail(SessionError::Fingerprint);
+            return self.fail(SessionError::Fingerprint, now);
         };
         let (version, client) = (engine.version(), engine.is_client());
         let Some((profile, material)) = self.keys.take() else {
-            return self.fail(SessionError::Dtls {
-                reason: "the peer knows no SRTP profile that we know".into(),
-            });
+            let reason = "the peer knows no SRTP profile that we know".into();
+            return self.fail(SessionError::Dtls { reason }, now);
         };
         self.state = DtlsState::Connected;
         self.handshake_deadline = None;
@@ -362,8 +367,10 @@ impl Dtls {
         }));
     }
 
-    fn fail(&mut self, error: SessionError) {
-        self.stage = Stage::Over;
+    /// Ends in failure. A peer that is connected on its side hears `close_notify`, lest it wait until
+    /// its consent expires.
+    fn fail(&mut self, error: SessionError, now: Instant) {
+        self.hang_up(now);
         self.state = DtlsState::Failed;
         self.handshake_deadline = None;
         self.keys = None;
