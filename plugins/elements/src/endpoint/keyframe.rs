@@ -4,17 +4,20 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::time::{Duration, Instant};
 
-/// Merges requests by key: two at once pass, then one every [`INTERVAL`]; what comes between is answered
-/// by the next that passes.
+/// Merges requests by key. What comes within [`GAP`] of one that passed waits for the end of it, so that
+/// the many requests of one moment make one keyframe and one more; and no more than two a second pass
+/// for long, [`BURST`] at once.
 #[derive(Debug)]
 pub(super) struct Merger<K> {
     streams: HashMap<K, Stream>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Stream {
-    /// The last two requests that passed, the newer one first.
-    passed: [Option<Instant>; 2],
+    /// When the newest request passed.
+    passed: Option<Instant>,
+    /// When all of [`BURST`] may pass again.
+    full: Option<Instant>,
     waiting: bool,
 }
 
@@ -27,10 +30,7 @@ impl<K: Copy + Eq + Hash> Merger<K> {
 
     /// A request; true if it shall pass now.
     pub(super) fn want(&mut self, key: K, now: Instant) -> bool {
-        let stream = self.streams.entry(key).or_insert(Stream {
-            passed: [None, None],
-            waiting: false,
-        });
+        let stream = self.streams.entry(key).or_default();
         if stream.due().is_none_or(|due| due <= now) {
             stream.pass(now);
             return true;
@@ -66,46 +66,66 @@ impl<K: Copy + Eq + Hash> Merger<K> {
 
 impl Stream {
     fn due(&self) -> Option<Instant> {
-        self.passed[1].map(|older| older + INTERVAL * 2)
+        let spaced = self.passed? + GAP;
+        // Each that passed took an interval; all but one of the burst may be taken in advance.
+        let rated = self.full?.checked_sub(INTERVAL * (BURST - 1));
+        Some(rated.map_or(spaced, |rated| rated.max(spaced)))
     }
 
     fn pass(&mut self, now: Instant) {
-        self.passed = [Some(now), self.passed[0]];
+        self.passed = Some(now);
+        self.full = Some(self.full.map_or(now, |full| full.max(now)) + INTERVAL);
         self.waiting = false;
     }
 }
 
 /// A keyframe is some ten times a delta frame: more than two a second would be all there is.
 const INTERVAL: Duration = Duration::from_millis(500);
+/// Three viewers that come one after another need not wait.
+const BURST: u32 = 3;
+/// An encoder answers within a frame or two, so that a request so soon after another is most likely the
+/// same; but its keyframe may also have been lost.
+const GAP: Duration = Duration::from_millis(100);
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn at_most_two_a_second_pass_and_none_is_lost() {
+    fn two_a_second_pass_for_long_and_none_is_lost() {
         let mut merger = Merger::new();
         let start = Instant::now();
         let mut passed = 0;
-        for step in 0..100 {
+        for step in 0..1_000 {
             let now = start + Duration::from_millis(step * 30);
             passed += u32::from(merger.want('a', now));
             while merger.pop_due(now).is_some() {
                 passed += 1;
             }
         }
-        assert!((6..=8).contains(&passed), "{passed} in 3 s");
+        assert!((60..=63).contains(&passed), "{passed} in 30 s");
         let due = merger.deadline().expect("the last one waits");
         assert_eq!(merger.pop_due(due), Some('a'));
         assert_eq!(merger.deadline(), None);
     }
 
     #[test]
+    fn one_that_comes_right_behind_another_waits_a_moment_only() {
+        let mut merger = Merger::new();
+        let now = Instant::now();
+        assert!(merger.want('a', now));
+        assert!(!merger.want('a', now + GAP / 2) && !merger.want('a', now + GAP / 2));
+        assert_eq!(merger.deadline(), Some(now + GAP));
+        assert_eq!(merger.pop_due(now + GAP), Some('a'));
+        assert_eq!(merger.deadline(), None);
+        assert!(merger.want('a', now + GAP * 2));
+    }
+
+    #[test]
     fn streams_do_not_wait_for_each_other() {
         let mut merger = Merger::new();
         let now = Instant::now();
-        assert!(merger.want('a', now) && merger.want('a', now));
-        assert!(!merger.want('a', now));
+        assert!(merger.want('a', now) && !merger.want('a', now));
         assert!(merger.want('b', now));
         merger.forget('a');
         assert!(merger.want('a', now));
