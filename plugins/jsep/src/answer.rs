@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Our answers (RFC 9429 §5.3): first a verdict on each m-line offered, then the text.
 use crate::capability::{Capability, capabilities, common, feedback, names};
+use crate::data::answered_data;
 use crate::description::{Description, Format, Section};
 use crate::fmtp::{Variant, value};
 use crate::negotiator::{Agreed, Pending};
@@ -14,6 +15,15 @@ pub(crate) struct Accepted {
     pub(crate) direction: Direction,
     /// In our order.
     formats: Vec<Format>,
+}
+
+impl Accepted {
+    fn data() -> Self {
+        Self {
+            direction: Direction::SendRecv,
+            formats: Vec::new(),
+        }
+    }
 }
 
 impl Negotiator {
@@ -31,6 +41,9 @@ impl Negotiator {
         let mut sections: Vec<Section> = Vec::with_capacity(offer.sections.len());
         for (index, (section, verdict)) in offer.sections.iter().zip(verdicts).enumerate() {
             sections.push(match (verdict, self.at(index)) {
+                (Ok(_), None) if self.data.at(index).is_some() => {
+                    answered_data(section, local, setup)
+                }
                 (Ok(accepted), Some(transceiver)) => {
                     let mut answered = answered(section, accepted);
                     self.fill(&mut answered, transceiver, local, setup);
@@ -96,6 +109,12 @@ impl Negotiator {
         let media = &section.media;
         if section.is_rejected() {
             return Err(format!("{media} is switched off by the peer"));
+        }
+        if section.is_data() {
+            return match self.data.at(index) {
+                Some(_) => Ok(Accepted::data()),
+                None => Err("data channels have another m-line".into()),
+            };
         }
         let Some(kind) = section.kind() else {
             return Err(format!("{media} over {} is not supported", section.proto));

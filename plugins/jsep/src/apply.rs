@@ -113,6 +113,9 @@ impl Negotiator {
             ));
         }
         for (index, section) in offer.sections.iter().enumerate() {
+            if self.associate_data(index, section, offer)? {
+                continue;
+            }
             let line_is = |line: &Line| line.index == index;
             let of = |t: &crate::transceiver::Transceiver| t.line.as_ref().is_some_and(line_is);
             if let Some(transceiver) = self.transceivers.iter_mut().find(|t| of(t)) {
@@ -126,7 +129,8 @@ impl Negotiator {
                 transceiver.stopping = section.is_rejected();
                 continue;
             }
-            let mut lines = self.transceivers.iter().filter_map(|t| t.line.as_ref());
+            let lines = self.transceivers.iter().filter_map(|t| t.line.as_ref());
+            let mut lines = lines.chain(&self.data.line);
             if section.mid.is_some() && lines.any(|line| Some(&line.mid) == section.mid.as_ref()) {
                 return invalid(format!("m-line {index} has the mid of another"));
             }
@@ -182,7 +186,9 @@ impl Negotiator {
             return invalid("no fingerprint: only DTLS-SRTP is spoken");
         }
         let muxed = |other: &Section| {
-            other.rtcp_mux || (!other.own_ice && section.rtcp_mux && !std::ptr::eq(other, section))
+            other.is_data()
+                || other.rtcp_mux
+                || (!other.own_ice && section.rtcp_mux && !std::ptr::eq(other, section))
         };
         if !accepted
             .iter()
@@ -254,6 +260,9 @@ fn check_answer(offer: &Description, answer: &Description) -> Result<(), JsepErr
         }
         if ours.is_rejected() {
             return invalid(format!("m-line {index} is switched off in the offer"));
+        }
+        if ours.is_data() && theirs.is_data() {
+            continue;
         }
         if theirs.kind().is_none() {
             return invalid(format!("m-line {index} is answered with {}", theirs.proto));

@@ -50,6 +50,10 @@ pub(crate) struct Section {
     pub(crate) fid: Vec<(Ssrc, Ssrc)>,
     /// Of our own sections; the peer's is of no use.
     pub(crate) cname: String,
+    /// `a=sctp-port` of a data section (RFC 8841 §5).
+    pub(crate) sctp_port: Option<u16>,
+    /// `a=max-message-size` of a data section, bytes (RFC 8841 §6).
+    pub(crate) max_message_size: Option<u64>,
 }
 
 /// ICE credentials (RFC 8839 §5.4).
@@ -130,6 +134,8 @@ impl Section {
             ssrcs: Vec::new(),
             fid: Vec::new(),
             cname: String::new(),
+            sctp_port: None,
+            max_message_size: None,
         }
     }
 
@@ -150,6 +156,13 @@ impl Section {
             .into_iter()
             .find(|kind| kind.as_str() == self.media)?;
         PROFILES.contains(&self.proto.as_str()).then_some(kind)
+    }
+
+    /// Data channels over a transport we speak (RFC 8841 §4).
+    pub(crate) fn is_data(&self) -> bool {
+        self.media == DATA
+            && DATA_PROFILES.contains(&self.proto.as_str())
+            && self.formats.iter().any(|format| format == DATA_FORMAT)
     }
 
     /// Port 0 without `a=bundle-only` (RFC 9143 §6).
@@ -237,6 +250,16 @@ pub(crate) const PLACEHOLDER_PORT: u16 = 9;
 
 /// The profile of our own m-lines.
 pub(crate) const PROFILE: &str = "UDP/TLS/RTP/SAVPF";
+
+/// The media of an m-line of data channels.
+pub(crate) const DATA: &str = "application";
+/// The profile of our own m-line of data channels.
+pub(crate) const DATA_PROFILE: &str = "UDP/DTLS/SCTP";
+/// Its format (RFC 8841 §4.3).
+pub(crate) const DATA_FORMAT: &str = "webrtc-datachannel";
+
+/// All mean SCTP over DTLS here, and are echoed (JS-12).
+const DATA_PROFILES: [&str; 3] = [DATA_PROFILE, "DTLS/SCTP", "TCP/DTLS/SCTP"];
 
 /// RFC 9429 §5.1.2: all mean SRTP with feedback here, and are echoed.
 const PROFILES: [&str; 8] = [

@@ -37,8 +37,8 @@ pub enum JsepError {
     /// Nothing in the offer can be used, such as no common codec (HTTP 406); says why for each m-line.
     #[error("no m-line can be accepted: {0}")]
     NotAcceptable(String),
-    /// There is no transceiver to make an offer for: add one first.
-    #[error("nothing to offer: no transceiver was added")]
+    /// There is no transceiver and no data channel to make an offer for: add one first.
+    #[error("nothing to offer: no transceiver and no data channel was added")]
     NothingToOffer,
 }
 

@@ -17,6 +17,7 @@ mod answer;
 mod apply;
 mod candidate;
 mod capability;
+mod data;
 mod description;
 mod error;
 mod extension;
@@ -37,10 +38,11 @@ mod transport;
 mod write;
 
 pub use candidate::check_candidate;
+pub use data::MAX_MESSAGE_SIZE;
 pub use error::JsepError;
 pub use negotiated::{
-    NegotiatedCodec, NegotiatedExtensions, NegotiatedLine, NegotiatedMedia, NegotiatedRecv,
-    NegotiatedSend,
+    NegotiatedCodec, NegotiatedData, NegotiatedExtensions, NegotiatedLine, NegotiatedMedia,
+    NegotiatedRecv, NegotiatedSend,
 };
 pub use negotiator::{JsepConfig, Negotiator, RemoteApplied};
 pub use state::{DescriptionKind, Direction, SignalingState};

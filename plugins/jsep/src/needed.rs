@@ -7,10 +7,11 @@ use crate::{Direction, Negotiator};
 impl Negotiator {
     pub(crate) fn is_needed(&self) -> bool {
         matches!(self.pending, Pending::None)
-            && self
-                .transceivers
-                .iter()
-                .any(|transceiver| self.differs(transceiver))
+            && (self.data.is_missing()
+                || self
+                    .transceivers
+                    .iter()
+                    .any(|transceiver| self.differs(transceiver)))
     }
 
     fn differs(&self, transceiver: &Transceiver) -> bool {

@@ -97,13 +97,30 @@ pub struct NegotiatedLine {
     pub streams: Vec<String>,
 }
 
+/// The m-line of data channels in use (RFC 8841).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NegotiatedData {
+    /// Its mid.
+    pub mid: Mid,
+    /// Its index in the descriptions.
+    pub index: u16,
+    /// Our SCTP port (`a=sctp-port`).
+    pub local_port: u16,
+    /// The peer's SCTP port; 5000 where it named none.
+    pub remote_port: u16,
+    /// The largest message the peer takes, bytes; 0: any. 65536 where it named none (RFC 8841 §6.1).
+    pub max_message_size: u64,
+}
+
 /// Everything decided by the last answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NegotiatedMedia {
-    /// M-lines in use, in the order of the descriptions; rejected ones and data are left out.
+    /// M-lines of audio and video in use, in the order of the descriptions; rejected ones are left out.
     pub lines: Vec<NegotiatedLine>,
     /// Senders that have an input and a codec for it, in the same order.
     pub send: Vec<NegotiatedSend>,
     /// Receivers, in the same order.
     pub recv: Vec<NegotiatedRecv>,
+    /// Data channels, if an m-line for them is in use.
+    pub data: Option<NegotiatedData>,
 }

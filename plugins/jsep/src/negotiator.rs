@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! The offer/answer state machine: what a session calls. The work is done in `offer`, `answer`, `apply`,
 //! `rollback`, `needed` and `outcome`.
+use crate::data::DataLine;
 use crate::description::{Description, Ice, Section};
 use crate::transceiver::Transceiver;
 use crate::{
@@ -33,8 +34,8 @@ pub struct RemoteApplied {
 
 /// Offers and answers of one peer connection (JSEP, RFC 9429).
 ///
-/// Audio and video go over one transport: BUNDLE and rtcp-mux are demanded of the peer. Data m-lines are
-/// answered with port 0.
+/// Audio, video and data go over one transport: BUNDLE and rtcp-mux are demanded of the peer. An m-line
+/// for data channels is accepted from any peer, and offered once [`Negotiator::add_data`] was called.
 #[derive(Clone, Debug)]
 pub struct Negotiator {
     pub(crate) config: JsepConfig,
@@ -45,6 +46,7 @@ pub struct Negotiator {
     pub(crate) pending: Pending,
     /// Associations before the pending offer, by transceiver id.
     pub(crate) saved: Vec<(u64, Option<crate::transceiver::Line>)>,
+    pub(crate) data: DataLine,
     pub(crate) role: Option<Setup>,
     pub(crate) remote_ice: Option<Ice>,
     origin: (u64, u64),
@@ -79,6 +81,7 @@ impl Negotiator {
             agreed: None,
             pending: Pending::None,
             saved: Vec::new(),
+            data: DataLine::default(),
             role: None,
             remote_ice: None,
             // RFC 9429 §5.2.1: 63 bits, random.
@@ -125,6 +128,12 @@ impl Negotiator {
             transceiver.codecs = codecs;
             self.transceivers.push(transceiver);
         }
+    }
+
+    /// Wants an m-line for data channels, as the first data channel does (DC-11). If the peer refused one
+    /// before it is tried again.
+    pub fn add_data(&mut self) {
+        self.data.wanted = true;
     }
 
     /// Makes an offer and applies it as our local description. Possible in `stable` and, to replace our
@@ -254,6 +263,7 @@ impl Negotiator {
     /// The mid of an m-line, ours where the peer gave none.
     pub(crate) fn mid_at(&self, index: usize, sections: &[Section]) -> Option<Mid> {
         let line = self.at(index).and_then(|t| t.line.as_ref());
+        let line = line.or(self.data.at(index));
         line.map(|line| line.mid.clone())
             .or_else(|| sections.get(index)?.mid.clone())
     }
@@ -269,6 +279,7 @@ impl Negotiator {
             .transceivers
             .iter()
             .filter_map(|t| t.line.as_ref())
+            .chain(&self.data.line)
             .map(|l| &l.mid);
         let used: Vec<&Mid> = in_sections.chain(in_lines).collect();
         let mut number = 0_u32;
@@ -318,6 +329,14 @@ impl Negotiator {
             let is = |d: &Description| d.sections.get(index).is_none_or(Section::is_rejected);
             is(&agreed.local) || is(&agreed.remote)
         };
+        if self
+            .data
+            .line
+            .as_ref()
+            .is_some_and(|line| rejected(line.index))
+        {
+            self.data.refuse();
+        }
         let index_of = |t: &Transceiver| t.line.as_ref().map(|line| line.index);
         let gone = |t: &mut Transceiver| t.stopping || index_of(t).is_some_and(rejected);
         for mut transceiver in self.transceivers.extract_if(.., gone) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Our offers (RFC 9429 §5.2).
 use crate::capability::{capabilities, feedback};
-use crate::description::{Description, Format, Ice, PROFILE, Section};
+use crate::description::{DATA, Description, Format, Ice, PROFILE, Section};
 use crate::extension::ExtensionPool;
 use crate::negotiator::Pending;
 use crate::parse::MAX_SECTIONS;
@@ -63,20 +63,27 @@ impl Negotiator {
             if transceiver.line.is_some() || self.able(transceiver) == Direction::Inactive {
                 continue;
             }
-            let index = self.dead_line(transceiver.kind).unwrap_or_else(|| {
-                new += 1;
-                new - 1
-            });
+            let index = self
+                .dead_line(transceiver.kind.as_str())
+                .unwrap_or_else(|| {
+                    new += 1;
+                    new - 1
+                });
             let mid = self.new_mid(&[]);
             self.transceivers[at].line = Some(Line { mid, index });
+        }
+        if self.data.is_missing() {
+            let index = self.dead_line(DATA).unwrap_or(new);
+            let mid = self.new_mid(&[]);
+            self.data.line = Some(Line { mid, index });
         }
     }
 
     /// An m-line that was rejected. RFC 9429 would have any kind in it; same kind is what peers are used to.
-    fn dead_line(&self, kind: MediaKind) -> Option<usize> {
+    fn dead_line(&self, media: &str) -> Option<usize> {
         let sections = &self.agreed.as_ref()?.local.sections;
         let dead = |(index, section): (usize, &Section)| {
-            section.media == kind.as_str() && self.at(index).is_none()
+            section.media == media && self.at(index).is_none() && self.data.at(index).is_none()
         };
         sections.iter().enumerate().position(dead)
     }
@@ -88,6 +95,7 @@ impl Negotiator {
             .map_or(0, |agreed| agreed.remote.sections.len());
         let lines = self.transceivers.iter().filter_map(|t| t.line.as_ref());
         lines
+            .chain(&self.data.line)
             .map(|line| line.index + 1)
             .max()
             .unwrap_or_default()
@@ -110,6 +118,9 @@ impl Negotiator {
     }
 
     fn offered(&self, index: usize, local: &LocalTransport, numbers: &mut Numbers) -> Section {
+        if let Some(line) = self.data.at(index) {
+            return self.offered_data(line, local);
+        }
         let Some(transceiver) = self.at(index) else {
             let dead = self
                 .agreed
@@ -185,14 +196,7 @@ impl Negotiator {
         local: &LocalTransport,
         setup: Setup,
     ) {
-        section.ice = Some(Ice {
-            ufrag: local.ufrag.clone(),
-            pwd: local.pwd.clone(),
-        });
-        if let Some((hash, digest)) = local.fingerprint.split_once(' ') {
-            section.fingerprints = vec![(hash.to_owned(), digest.to_owned())];
-        }
-        section.setup = Some(setup);
+        section.carry(local, setup);
         section.rtcp_mux = true;
         // Though the peer may not let it send now: else each of our answers would call for a new offer
         // (RFC 9429 §5.2.1 goes by the transceiver's direction).
@@ -208,6 +212,20 @@ impl Negotiator {
             section.ssrcs.push(transceiver.rtx_ssrc);
             section.fid = vec![(transceiver.ssrc, transceiver.rtx_ssrc)];
         }
+    }
+}
+
+impl Section {
+    /// Takes our side's transport attributes.
+    pub(crate) fn carry(&mut self, local: &LocalTransport, setup: Setup) {
+        self.ice = Some(Ice {
+            ufrag: local.ufrag.clone(),
+            pwd: local.pwd.clone(),
+        });
+        if let Some((hash, digest)) = local.fingerprint.split_once(' ') {
+            self.fingerprints = vec![(hash.to_owned(), digest.to_owned())];
+        }
+        self.setup = Some(setup);
     }
 }
 

@@ -21,6 +21,7 @@ impl Negotiator {
         let Some(agreed) = pending.or(self.agreed.as_ref()) else {
             return media;
         };
+        media.data = self.agreed_data(agreed);
         let sections = agreed.local.sections.iter().zip(&agreed.remote.sections);
         for (index, (local, remote)) in sections.enumerate() {
             if local.is_rejected() || remote.is_rejected() {

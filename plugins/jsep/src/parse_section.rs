@@ -61,6 +61,8 @@ impl SectionParser {
             "rtcp-mux" => set(&mut self.section.rtcp_mux),
             "rtcp-rsize" => set(&mut self.section.rtcp_rsize),
             "bundle-only" => set(&mut self.section.bundle_only),
+            "sctp-port" => self.sctp_port(value),
+            "max-message-size" => self.max_message_size(value),
             _ => self.other(name, value),
         }
     }
@@ -289,6 +291,25 @@ impl SectionParser {
             Ok(text) => self.section.candidates.push(text.to_owned()),
             Err(error) => tracing::debug!(%error, "candidate in a description let go"),
         }
+        Ok(())
+    }
+
+    /// `<port>`, not 0 (RFC 8841 §5.2)
+    fn sctp_port(&mut self, value: &str) -> Result<(), Fault> {
+        let port = value.parse().ok().filter(|port| *port != 0);
+        self.section.sctp_port =
+            Some(port.ok_or_else(|| Fault::of("sctp-port", "not a port number"))?);
+        Ok(())
+    }
+
+    /// `<bytes>`, 0 for any size (RFC 8841 §6.1)
+    fn max_message_size(&mut self, value: &str) -> Result<(), Fault> {
+        let digits = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
+        if !digits {
+            return Err(Fault::of("max-message-size", "not a number"));
+        }
+        // More digits than fit are more bytes than there are.
+        self.section.max_message_size = Some(value.parse().unwrap_or(u64::MAX));
         Ok(())
     }
 

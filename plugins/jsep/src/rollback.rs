@@ -11,6 +11,7 @@ impl Negotiator {
             .iter()
             .map(|t| (t.id, t.line.clone()))
             .collect();
+        self.data.save();
     }
 
     /// Drops the pending offer. Transceivers get back the m-lines they had; those that exist only because
@@ -30,6 +31,7 @@ impl Negotiator {
             transceiver.by_offer = false;
         }
         self.transceivers.retain(|t| t.is_of_use());
+        self.data.restore();
         self.saved.clear();
         self.pending = Pending::None;
         Ok(())

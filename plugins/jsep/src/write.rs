@@ -54,6 +54,7 @@ fn media(section: &Section) -> Media {
     let mut list = List::default();
     match section.port {
         0 => rejected(section, &mut list),
+        _ if section.is_data() => data(section, &mut list),
         _ => {
             transport(section, &mut list);
             formats(section, &mut list);
@@ -85,9 +86,20 @@ fn rejected(section: &Section, list: &mut List) {
     list.flag(section.direction.as_str());
 }
 
+/// An m-line of data channels (RFC 8841): no RTP, so no direction and no rtcp-mux.
+fn data(section: &Section, list: &mut List) {
+    identity(section, list);
+    if let Some(port) = section.sctp_port {
+        list.value("sctp-port", port);
+    }
+    if let Some(size) = section.max_message_size {
+        list.value("max-message-size", size);
+    }
+    candidates(section, list);
+}
+
 /// Repeated in every m-line though JSEP would have it once: Firefox and Chromium want it so.
-fn transport(section: &Section, list: &mut List) {
-    list.value("rtcp", "9 IN IP4 0.0.0.0");
+fn identity(section: &Section, list: &mut List) {
     if let Some(ice) = &section.ice {
         list.value("ice-ufrag", &ice.ufrag);
         list.value("ice-pwd", &ice.pwd);
@@ -101,6 +113,11 @@ fn transport(section: &Section, list: &mut List) {
     if let Some(mid) = &section.mid {
         list.value("mid", mid);
     }
+}
+
+fn transport(section: &Section, list: &mut List) {
+    list.value("rtcp", "9 IN IP4 0.0.0.0");
+    identity(section, list);
     for (uri, id) in section.extensions.entries() {
         list.value("extmap", format!("{id} {uri}"));
     }
@@ -139,6 +156,10 @@ fn sources(section: &Section, list: &mut List) {
     for ssrc in &section.ssrcs {
         list.value("ssrc", format!("{ssrc} cname:{}", section.cname));
     }
+    candidates(section, list);
+}
+
+fn candidates(section: &Section, list: &mut List) {
     for candidate in &section.candidates {
         let value = candidate.strip_prefix("candidate:").unwrap_or(candidate);
         list.value("candidate", value);
