@@ -6,6 +6,8 @@
 use crate::caps;
 use gst::prelude::*;
 use rtc_payload::{Codec, MediaKind};
+use std::borrow::Cow;
+use std::num::NonZero;
 
 /// How one encoder is set up.
 struct Row {
@@ -39,6 +41,8 @@ pub(crate) struct Choice {
 
 /// Keyframes come on request; this many frames without one is the most there may be.
 const KEYFRAME_FRAMES: &str = "3000";
+/// Stands for a number, see [`resolve`].
+const HALF_THE_CORES: &str = "half the cores";
 const CONSTRAINED_BASELINE: &str =
     "video/x-h264,profile=constrained-baseline,stream-format=byte-stream,alignment=au";
 
@@ -98,7 +102,7 @@ const TABLE: [Row; 10] = [
             ("lag-in-frames", "0"),
             ("error-resilient", "default"),
             ("keyframe-max-dist", KEYFRAME_FRAMES),
-            ("threads", "4"),
+            ("threads", HALF_THE_CORES),
             ("min-quantizer", "2"),
             ("max-quantizer", "56"),
             ("overshoot", "15"),
@@ -121,7 +125,7 @@ const TABLE: [Row; 10] = [
             ("lag-in-frames", "0"),
             ("error-resilient", "default"),
             ("keyframe-max-dist", KEYFRAME_FRAMES),
-            ("threads", "4"),
+            ("threads", HALF_THE_CORES),
             ("row-mt", "true"),
             ("tile-columns", "2"),
             ("frame-parallel-decoding", "true"),
@@ -155,7 +159,7 @@ const TABLE: [Row; 10] = [
             ("end-usage", "cbr"),
             ("lag-in-frames", "0"),
             ("keyframe-max-dist", KEYFRAME_FRAMES),
-            ("threads", "4"),
+            ("threads", HALF_THE_CORES),
             ("row-mt", "true"),
             ("tile-columns", "1"),
             ("min-quantizer", "2"),
@@ -287,7 +291,7 @@ impl Choice {
         let encoder = self.factory.create().build()?;
         for (property, value) in self.settings {
             if encoder.has_property(property) {
-                encoder.set_property_from_str(property, value);
+                encoder.set_property_from_str(property, &resolve(value));
             }
         }
         if let Some(bitrate) = self.bitrate {
@@ -324,6 +328,16 @@ impl Bitrate {
     }
 }
 
+/// The threads of libvpx and libaom wait for each other by spinning: as many as there are cores, and a
+/// busy machine encodes slower with them than without.
+fn resolve(value: &str) -> Cow<'_, str> {
+    if value != HALF_THE_CORES {
+        return value.into();
+    }
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    (cores / 2).clamp(1, 4).to_string().into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -341,7 +355,7 @@ mod tests {
             for (property, value) in row.settings {
                 let spec = encoder.find_property(property);
                 assert!(spec.is_some(), "{} lacks {property}", row.factory);
-                encoder.set_property_from_str(property, value);
+                encoder.set_property_from_str(property, &resolve(value));
             }
             if let Some(bitrate) = row.bitrate {
                 bitrate.set(&encoder, 1_000_000);
