@@ -13,7 +13,6 @@ pub const DEADLINE: Duration = Duration::from_secs(30);
 /// Something that came out of a pad of `rtcsrc`; `pad` is its name.
 #[derive(Debug)]
 pub enum Seen {
-    Caps(String, gst::Caps),
     Buffer(String, gst::Buffer),
     Eos(String),
 }
@@ -189,7 +188,6 @@ fn watch(pad: &gst::Pad, name: &str, tell: Sender<Seen>) {
                 Some(Seen::Buffer(name.clone(), buffer.clone()))
             }
             Some(gst::PadProbeData::Event(event)) => match event.view() {
-                gst::EventView::Caps(caps) => Some(Seen::Caps(name.clone(), caps.caps_owned())),
                 gst::EventView::Eos(_) => Some(Seen::Eos(name.clone())),
                 _ => None,
             },

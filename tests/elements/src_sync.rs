@@ -8,9 +8,9 @@ const SECOND: u64 = 1_000_000_000;
 const LENGTH: u64 = SECOND / 5;
 
 /// Fills the buffers that pass `name` with `loud` or `quiet` samples, by the second of their time.
-fn mark<T: Copy>(pipeline: &gst::Pipeline, name: &str, quiet: T, loud: T, rate: u64)
+fn mark<T>(pipeline: &gst::Pipeline, name: &str, quiet: T, loud: T, rate: u64)
 where
-    T: Send + Sync + 'static,
+    T: Copy + Send + Sync + 'static,
 {
     let identity = pipeline.by_name(name).expect("the identity");
     let pad = identity.static_pad("src").expect("its pad");
