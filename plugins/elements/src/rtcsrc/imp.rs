@@ -154,9 +154,12 @@ impl RtcSrc {
 
     /// Takes a stream out of the element. Not on one of the stream's own threads.
     pub(super) fn end_stream(&self, session: SessionId, mid: &Mid) {
-        let stream = self.state().as_mut().and_then(|r| r.take(session, mid));
-        if let Some(stream) = stream {
+        for stream in self.streams_of(session, Some(mid)) {
             stream.remove(&self.obj());
+            // Only now: until then its names are taken, so its number must be too.
+            if let Some(running) = self.state().as_mut() {
+                running.forget(&stream);
+            }
         }
     }
 

@@ -96,13 +96,9 @@ impl Running {
         self.streams.push(stream);
     }
 
-    /// The stream of an m-line, no longer kept here.
-    pub(super) fn take(&mut self, session: SessionId, mid: &Mid) -> Option<Arc<Stream>> {
-        let at = self
-            .streams
-            .iter()
-            .position(|stream| stream.session == session && stream.mid == *mid)?;
-        Some(self.streams.swap_remove(at))
+    /// A stream is gone from the element.
+    pub(super) fn forget(&mut self, gone: &Arc<Stream>) {
+        self.streams.retain(|stream| !Arc::ptr_eq(stream, gone));
     }
 
     /// The streams of a session, of one m-line or of all.

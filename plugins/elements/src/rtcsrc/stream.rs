@@ -10,6 +10,7 @@ use gst::prelude::*;
 use gst::subclass::prelude::*;
 use rtc_payload::{Codec, MediaKind, Mid, SessionId};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// See the module.
 pub(super) struct Stream {
@@ -20,6 +21,8 @@ pub(super) struct Stream {
     feed: Feed,
     tail: Arc<Tail>,
     stream_id: String,
+    /// Somebody is taking it down.
+    leaving: AtomicBool,
 }
 
 /// What a stream takes from the element.
@@ -63,6 +66,7 @@ impl Stream {
             feed,
             tail,
             stream_id,
+            leaving: AtomicBool::new(false),
         }))
     }
 
@@ -96,6 +100,9 @@ impl Stream {
 
     /// Takes the stream out of the element. Never on one of its streaming threads.
     pub(super) fn remove(&self, src: &RtcSrc) {
+        if self.leaving.swap(true, Ordering::AcqRel) {
+            return;
+        }
         self.queue.ended();
         let _ = self.pad.set_active(false);
         if self.pad.parent().is_some() {
