@@ -27,7 +27,7 @@ impl Negotiator {
         let accepted: Vec<usize> = (0..verdicts.len())
             .filter(|i| verdicts[*i].is_ok())
             .collect();
-        if accepted.is_empty() && self.agreed.is_none() {
+        if self.agreed.is_none() && self.is_useless(&offer, &accepted) {
             let reasons: Vec<String> = verdicts.into_iter().filter_map(Result::err).collect();
             return Err(JsepError::NotAcceptable(match reasons.is_empty() {
                 true => "there is none".to_owned(),
@@ -98,6 +98,17 @@ impl Negotiator {
             transport,
             ice_restart,
         })
+    }
+
+    /// Nothing of an offer is accepted; or nothing but data channels, where the peer wants media and we
+    /// have no data channel of our own: it shall be told why there is no media.
+    fn is_useless(&self, offer: &Description, accepted: &[usize]) -> bool {
+        let is_media = |section: &Section| !section.is_data() && !section.is_rejected();
+        let media_refused = offer.sections.iter().any(is_media)
+            && !accepted
+                .iter()
+                .any(|index| is_media(&offer.sections[*index]));
+        accepted.is_empty() || (media_refused && !self.data.wanted)
     }
 
     /// Associates every offered m-line with a transceiver, made where there is none.

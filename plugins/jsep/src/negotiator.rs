@@ -136,6 +136,11 @@ impl Negotiator {
         self.data.wanted = true;
     }
 
+    /// Whether data channels have an m-line or will be offered one; not if a side refused it.
+    pub fn wants_data(&self) -> bool {
+        self.data.wanted || self.data.line.is_some()
+    }
+
     /// Makes an offer and applies it as our local description. Possible in `stable` and, to replace our
     /// own, in `have-local-offer`.
     pub fn create_offer(&mut self, local: &LocalTransport) -> Result<String, JsepError> {
@@ -263,7 +268,7 @@ impl Negotiator {
     /// The mid of an m-line, ours where the peer gave none.
     pub(crate) fn mid_at(&self, index: usize, sections: &[Section]) -> Option<Mid> {
         let line = self.at(index).and_then(|t| t.line.as_ref());
-        let line = line.or(self.data.at(index));
+        let line = line.or_else(|| self.data.at(index));
         line.map(|line| line.mid.clone())
             .or_else(|| sections.get(index)?.mid.clone())
     }

@@ -47,6 +47,16 @@ pub enum Command {
         /// Whether it is UTF-8 text.
         text: bool,
     },
+    /// Changes the `low_threshold` of a data channel, bytes.
+    SetLowThreshold {
+        /// Which.
+        channel: ChannelKey,
+        /// The threshold.
+        bytes: u64,
+    },
+    /// Leaves the peer's messages where they are, or takes them again. The peer may send some megabytes
+    /// more, then SCTP holds it back, on all channels of the session.
+    HoldMessages(bool),
     /// Closes a data channel once the messages given before are sent.
     CloseChannel(ChannelKey),
     /// Renews the ICE credentials (W3C restartIce).

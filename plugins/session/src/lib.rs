@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-//! One WebRTC peer connection, sans-IO: ICE, DTLS-SRTP, offers and answers, RTP.
+//! One WebRTC peer connection, sans-IO: ICE, DTLS-SRTP, offers and answers, RTP, data channels.
 //!
 //! ```text
 //! session.handle_command(command, now);          // what the application wants
@@ -18,16 +18,21 @@
 mod candidates;
 mod certificate;
 mod channel;
+mod channel_flow;
+mod channels;
 mod command;
 mod config;
 mod convert;
 mod datagram;
+mod dcep;
 mod dtls;
 mod error;
 mod event;
 mod ice;
 mod mapped;
 mod negotiate;
+mod outgoing;
+mod sctp;
 mod session;
 mod state;
 mod stats;
@@ -42,4 +47,4 @@ pub use event::{Event, MediaState, Output, Transmit};
 pub use rtc_jsep::{CodecOffer, DescriptionKind, Direction, SignalingState, TransceiverInit};
 pub use session::Session;
 pub use state::{ConnectionState, DtlsState, IceConnectionState, SctpState};
-pub use stats::{DtlsStats, PairStats, SessionStats};
+pub use stats::{DtlsStats, PairStats, SctpCounters, SctpStats, SessionStats};

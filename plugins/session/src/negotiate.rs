@@ -5,7 +5,7 @@
 //! call returns, and operations are in order by nature. What must wait for `stable` is an offer.
 use crate::candidates::{candidate_ufrag, local_name};
 use crate::session::Session;
-use crate::{ChannelError, ChannelEvent, ChannelKey, Command, Event, SessionError, convert};
+use crate::{Command, Event, SessionError, convert};
 use rtc_jsep::{
     DescriptionKind, JsepError, LocalTransport, RemoteTransport, Setup, SignalingState,
     check_candidate,
@@ -25,22 +25,24 @@ impl Session {
             Command::RequestKeyframe(mid) => self.media.request_keyframe(&mid, now),
             // With no credentials told yet there are none to replace (PC-50).
             Command::RestartIce => self.restart_wanted |= self.has_told_credentials(),
-            Command::OpenChannel(init) => self.refuse_channel(init.key, None),
-            Command::SendMessage { channel, data, .. } => {
-                self.refuse_channel(channel, Some(data.len() as u64));
+            Command::OpenChannel(init) => {
+                if self.channels.open(init, now) {
+                    self.jsep.add_data();
+                }
             }
-            Command::CloseChannel(key) => self.refuse_channel(key, None),
+            Command::SendMessage {
+                channel,
+                data,
+                text,
+            } => self.channels.send(channel, data, text, now),
+            Command::SetLowThreshold { channel, bytes } => {
+                self.channels.set_low_threshold(channel, bytes);
+            }
+            Command::HoldMessages(hold) => self.channels.hold(hold),
+            Command::CloseChannel(key) => self.channels.close_channel(key),
             Command::Close => self.close(None, now),
         }
         self.needs_checking = true;
-    }
-
-    fn refuse_channel(&mut self, key: ChannelKey, message: Option<u64>) {
-        self.events.push_back(Event::Channel(ChannelEvent::Refused {
-            key,
-            message,
-            error: ChannelError::NotOpen,
-        }));
     }
 
     /// Emits [`Event::NegotiationNeeded`] when it becomes true (PC-30), once for any number of changes
@@ -267,6 +269,15 @@ impl Session {
         self.events.push_back(Event::Media(convert::states(&media)));
         self.negotiated = Some(convert::params(&media));
         self.configure_media(now);
+        match media.data {
+            Some(data) => {
+                let client = self.dtls.client().unwrap_or_default();
+                self.channels.negotiated(data, client, now);
+            }
+            None if !self.jsep.wants_data() => self.channels.rejected(now),
+            // They were asked for after the offer: the next one is theirs.
+            None => {}
+        }
         self.needed = false;
         self.needs_checking = true;
         if std::mem::take(&mut self.offer_wanted)

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MPL-2.0
 //! The session: one peer connection, driven by the loop the crate's documentation shows.
 use crate::candidates::Candidates;
+use crate::channels::Channels;
 use crate::datagram::Protocol;
 use crate::dtls::{Dtls, DtlsEvent, Keys};
 use crate::ice::{Ice, Path};
 use crate::state::aggregate;
 use crate::{
-    Command, ConnectionState, Datagram, Event, IceConnectionState, Output, SessionConfig,
-    SessionError, SessionStats, Transmit,
+    ChannelKey, Command, ConnectionState, Datagram, Event, IceConnectionState, Output,
+    SessionConfig, SessionError, SessionStats, Transmit,
 };
 use rtc_jsep::{JsepConfig, Negotiator, SignalingState};
 use rtc_payload::SessionId;
@@ -35,6 +36,7 @@ pub struct Session {
     pub(crate) jsep: Negotiator,
     pub(crate) media: Media,
     pub(crate) candidates: Candidates,
+    pub(crate) channels: Channels,
     pub(crate) events: VecDeque<Event>,
     /// What was reported last.
     pub(crate) signaling: SignalingState,
@@ -86,6 +88,7 @@ impl Session {
             dtls: Dtls::new(config.certificate.clone(), config.dtls_version),
             jsep,
             media,
+            channels: Channels::new(config.id.to_string()),
             config,
             candidates: Candidates::default(),
             events: VecDeque::new(),
@@ -152,6 +155,7 @@ impl Session {
         self.ice.handle_timeout(now);
         self.dtls.handle_timeout(now);
         self.media.handle_timeout(now);
+        self.channels.handle_timeout(now);
         self.update(now);
     }
 
@@ -205,6 +209,11 @@ impl Session {
         self.ice.local_ufrag()
     }
 
+    /// Whether it has a data channel with this key that is not closed.
+    pub fn has_channel(&self, key: ChannelKey) -> bool {
+        self.channels.contains(key)
+    }
+
     /// Its identifier.
     pub fn id(&self) -> SessionId {
         self.config.id
@@ -240,6 +249,7 @@ impl Session {
             ice: self.ice_state,
             pair: self.ice.stats(),
             dtls: self.dtls.stats(),
+            sctp: self.channels.stats(),
             media: self.media.stats(),
             dropped_datagrams: self.dropped,
         }
@@ -257,6 +267,8 @@ impl Session {
         if self.has_keys {
             self.media.close(now);
         }
+        self.channels.close(now);
+        self.carry_channels(now);
         self.dtls.close(now);
         self.closing = true;
         self.ice_state = IceConnectionState::Closed;
@@ -292,6 +304,7 @@ impl Session {
                 DtlsEvent::Failed(error) => return self.close(Some(error), now),
             }
         }
+        self.drive_channels(now);
         self.report_states(now);
         if self.failed_at.is_some_and(|at| at + GRACE <= now) {
             let error = match self.was_connected {
@@ -302,6 +315,30 @@ impl Session {
         }
     }
 
+    /// Carries packets between DTLS and SCTP.
+    fn drive_channels(&mut self, now: Instant) {
+        while let Some(packet) = self.dtls.poll_data() {
+            if self.has_keys {
+                self.channels.handle_packet(&packet, now);
+            }
+        }
+        self.channels.pump(now);
+        self.carry_channels(now);
+        if self.has_keys && !self.dtls.is_open() {
+            self.channels.dtls_lost(now);
+            self.carry_channels(now);
+        }
+    }
+
+    fn carry_channels(&mut self, now: Instant) {
+        while let Some(packet) = self.channels.poll_packet() {
+            self.dtls.send(&packet, now);
+        }
+        while let Some(event) = self.channels.poll_event() {
+            self.events.push_back(event);
+        }
+    }
+
     fn take_keys(&mut self, keys: &Keys, now: Instant) {
         match self
             .media
@@ -309,6 +346,7 @@ impl Session {
         {
             Ok(()) => {
                 self.has_keys = true;
+                self.channels.dtls_ready(now);
                 self.configure_media(now);
             }
             Err(error) => self.close(
@@ -364,7 +402,9 @@ impl Session {
         // Without a path nothing of it can be sent, so it is never done with what is due.
         let sends = self.has_keys && self.path.is_some();
         let media = self.media.poll_timeout().filter(|_| sends);
+        let channels = self.channels.deadline(now).filter(|_| sends);
         [
+            channels,
             self.ice.poll_timeout(now),
             self.dtls.deadline(),
             media,

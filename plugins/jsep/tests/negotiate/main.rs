@@ -4,6 +4,7 @@
 
 mod broken;
 mod browser;
+mod data;
 mod glare;
 mod kit;
 mod pair;

@@ -100,7 +100,7 @@ fn a_bundled_m_line_may_leave_its_transport_to_the_first() {
     let mut source = receiver();
     let answer = answer_of(&mut source, &format!("{head}m=video{bare}"));
     assert!(answer.contains("m=video 9 "));
-    assert_eq!(answer.matches("a=ice-ufrag:ufrag").count(), 2);
+    assert_eq!(answer.matches("a=ice-ufrag:ufrag").count(), 3);
 }
 
 #[test]
@@ -142,7 +142,7 @@ fn the_first_usable_m_line_carries_the_transport() {
     let answer = source
         .create_answer(&crate::kit::transport("ufrag"), Setup::Passive)
         .unwrap();
-    assert!(answer.contains("m=audio 0 ") && answer.contains("a=group:BUNDLE 1\r\n"));
+    assert!(answer.contains("m=audio 0 ") && answer.contains("a=group:BUNDLE 1 2\r\n"));
     assert_eq!(source.transport_line().unwrap().0.as_str(), "1");
 }
 
@@ -171,18 +171,6 @@ fn one_common_m_line_is_enough() {
     let answer = answer_of(&mut sink, FIREFOX);
     assert!(answer.contains("m=video 0 ") && answer.contains("m=audio 9 "));
     assert!(!sink.negotiation_needed());
-}
-
-#[test]
-fn data_alone_is_declined() {
-    let (_, data) = CHROMIUM.split_once("m=application").unwrap();
-    let offer = format!("v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\nm=application{data}");
-    let error = receiver().apply_remote(Offer, &offer).unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .contains("application over UDP/DTLS/SCTP is not supported")
-    );
 }
 
 #[test]
@@ -240,8 +228,8 @@ fn re_offers_keep_the_peer_s_numbers_and_ids() {
         3
     );
     assert!(
-        offer.contains("m=application 0 "),
-        "the dead m-line of data keeps its place"
+        offer.contains("m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n"),
+        "the m-line of data keeps its place"
     )
 }
 

@@ -112,7 +112,9 @@ impl Legacy {
                 self.phase = Phase::Closed;
                 self.events.push_back(EngineEvent::Closed);
             }
-            // Application data is for data channels, which this session does not offer.
+            EndpointEvent::ApplicationData(data) => {
+                self.events.push_back(EngineEvent::Data(data.to_vec()));
+            }
             _ => {}
         }
         Ok(())
@@ -155,6 +157,10 @@ impl Engine for Legacy {
             self.endpoint.handle_timeout(PEER, now).map_err(failed)?;
         }
         Ok(())
+    }
+
+    fn send(&mut self, data: &[u8], now: Instant) -> Result<(), SessionError> {
+        self.endpoint.write(now, PEER, data).map_err(failed)
     }
 
     fn poll(&mut self, transmits: &mut VecDeque<Vec<u8>>, events: &mut EngineEvents) {

@@ -27,6 +27,8 @@ const MTU: usize = 1200;
 const MAX_EARLY: usize = 16;
 /// Longer ones are nobody's: handshakes are cut to a path's MTU, bytes.
 const MAX_DATAGRAM: usize = 4096;
+/// Records of application data that wait to be taken; a datagram holds some ten.
+const MAX_DATA: usize = 64;
 /// From path to keys.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(40);
 const SRTP_AES128_CM_SHA1_80: u16 = 1;
@@ -64,6 +66,8 @@ enum EngineEvent {
     Certificate(Vec<u8>),
     Keys(SrtpProfile, Vec<u8>),
     Connected,
+    /// Application data: an SCTP packet.
+    Data(Vec<u8>),
     Closed,
 }
 
@@ -73,6 +77,8 @@ type EngineEvents = VecDeque<EngineEvent>;
 trait Engine: fmt::Debug + Send {
     fn handle_datagram(&mut self, datagram: &[u8], now: Instant) -> Result<(), SessionError>;
     fn handle_timeout(&mut self, now: Instant) -> Result<(), SessionError>;
+    /// Encrypts application data, to be polled before more is sent.
+    fn send(&mut self, data: &[u8], now: Instant) -> Result<(), SessionError>;
     fn poll(&mut self, transmits: &mut VecDeque<Vec<u8>>, events: &mut EngineEvents);
     fn deadline(&self) -> Option<Instant>;
     fn close(&mut self, now: Instant);
@@ -109,6 +115,7 @@ pub(crate) struct Dtls {
     handshake_deadline: Option<Instant>,
     transmits: VecDeque<Vec<u8>>,
     events: VecDeque<DtlsEvent>,
+    data: VecDeque<Vec<u8>>,
     engine_events: EngineEvents,
     negotiated_version: Option<&'static str>,
     negotiated_profile: Option<SrtpProfile>,
@@ -130,6 +137,7 @@ impl Dtls {
             handshake_deadline: None,
             transmits: VecDeque::new(),
             events: VecDeque::new(),
+            data: VecDeque::new(),
             engine_events: VecDeque::new(),
             negotiated_version: None,
             negotiated_profile: None,
@@ -244,6 +252,27 @@ impl Dtls {
         self.events.pop_front()
     }
 
+    /// Sends application data; dropped where nothing can be sent.
+    pub(crate) fn send(&mut self, data: &[u8], now: Instant) {
+        if self.state != DtlsState::Connected {
+            return;
+        }
+        if let Stage::Running(engine) = &mut self.stage {
+            let result = engine.send(data, now);
+            self.after(result, now);
+        }
+    }
+
+    /// Application data that arrived.
+    pub(crate) fn poll_data(&mut self) -> Option<Vec<u8>> {
+        self.data.pop_front()
+    }
+
+    /// Whether application data can flow.
+    pub(crate) fn is_open(&self) -> bool {
+        self.state == DtlsState::Connected && matches!(self.stage, Stage::Running(_))
+    }
+
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let engine = match &self.stage {
             Stage::Running(engine) => engine.deadline(),
@@ -297,8 +326,8 @@ impl Dtls {
         self.pump(now);
         let Err(error) = result else { return };
         if self.state != DtlsState::Connecting {
-            // The keys are agreed on; without data channels nothing else is needed of DTLS, and what
-            // upset it may be forged. If the peer is really gone, ICE will tell.
+            // The keys are agreed on; only data channels need more of DTLS, and end with it. Media goes on,
+            // for what upset it may be forged. If the peer is really gone, ICE will tell.
             tracing::warn!(%error, "DTLS ended after the handshake");
             self.stage = Stage::Over;
         } else if self.may_be_rsa() {
@@ -335,6 +364,10 @@ impl Dtls {
                 }
                 EngineEvent::Keys(profile, material) => self.keys = Some((profile, material)),
                 EngineEvent::Connected => self.established = true,
+                // Whoever drives the session polls after each datagram; what exceeds this is lost to SCTP
+                // as if on the path.
+                EngineEvent::Data(data) if self.data.len() < MAX_DATA => self.data.push_back(data),
+                EngineEvent::Data(_) => {}
                 EngineEvent::Closed => {
                     self.events.push_back(DtlsEvent::Closed);
                     return self.close(now);
@@ -374,6 +407,7 @@ impl Dtls {
         self.state = DtlsState::Failed;
         self.handshake_deadline = None;
         self.keys = None;
+        self.data.clear();
         self.engine_events.clear();
         self.events.push_back(DtlsEvent::Failed(error));
     }

@@ -78,6 +78,12 @@ impl Engine for Modern {
         self.dtls.handle_timeout(now).map_err(failed)
     }
 
+    fn send(&mut self, data: &[u8], now: Instant) -> Result<(), SessionError> {
+        self.dtls.handle_timeout(now).map_err(failed)?;
+        self.dtls.send_application_data(data).map_err(failed)?;
+        Ok(())
+    }
+
     fn poll(&mut self, transmits: &mut VecDeque<Vec<u8>>, events: &mut EngineEvents) {
         loop {
             match self.dtls.poll_output(&mut self.buffer) {
@@ -95,7 +101,7 @@ impl Engine for Modern {
                 }
                 Output::Connected => events.push_back(EngineEvent::Connected),
                 Output::CloseNotify => events.push_back(EngineEvent::Closed),
-                // Application data is for data channels, which this session does not offer.
+                Output::ApplicationData(data) => events.push_back(EngineEvent::Data(data.to_vec())),
                 _ => {}
             }
         }
