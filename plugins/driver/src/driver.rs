@@ -9,13 +9,16 @@ use crate::demux::Demux;
 use crate::inbox::{Control, Handle, Inbox, JoinGuard, Lanes, local_addresses};
 use crate::ports::{Family, Ports, WAKER};
 use crate::resolve::Resolver;
-use crate::slots::Slots;
+use crate::slots::{Entry, Slots};
 use crate::socket::Buffers;
 use crate::{DriverConfig, DriverError, Outlet};
+use bytes::Bytes;
 use mio::{Events, Poll, Waker};
 use rtc_payload::SessionId;
 use rtc_rtp::{MediaEvent, PacketBlock};
-use rtc_session::{Command, Datagram, Event, Output, Session, SessionConfig, SessionError};
+use rtc_session::{
+    ChannelKey, Command, Datagram, Event, Output, Session, SessionConfig, SessionError,
+};
 use std::any::Any;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -203,8 +206,27 @@ impl Io {
                 Control::Command(id, command) => {
                     self.with(id, now, |session| session.handle_command(command, now));
                 }
+                Control::Message(channel, data, text) => self.message(channel, &data, text, now),
                 Control::Stats(id, reply) => self.with(id, now, |session| reply(session.stats())),
                 Control::Panic(id) => self.with(id, now, |_| panic!("asked for by a test")),
+            }
+        }
+    }
+
+    /// Gives a message to every session that has the channel.
+    fn message(&mut self, channel: ChannelKey, data: &Bytes, text: bool, now: Instant) {
+        for slot in self.slots.all() {
+            let has = |entry: &mut Entry| entry.session.has_channel(channel);
+            if self.slots.get(slot).is_some_and(has) {
+                let data = data.clone();
+                self.call(slot, now, |session| {
+                    let command = Command::SendMessage {
+                        channel,
+                        data,
+                        text,
+                    };
+                    session.handle_command(command, now);
+                });
             }
         }
     }

@@ -4,10 +4,11 @@ use crate::counters::{Counters, count};
 use crate::interfaces::host_addresses;
 use crate::ports::{Family, bind_any};
 use crate::{DriverConfig, DriverCounters, SessionOptions};
+use bytes::Bytes;
 use mio::Waker;
 use rtc_payload::{Codec, SessionId, TrackId};
 use rtc_rtp::{PacketBlock, WallClock};
-use rtc_session::{Command, SessionConfig, SessionStats};
+use rtc_session::{ChannelKey, Command, SessionConfig, SessionStats};
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -30,6 +31,8 @@ pub(crate) enum Control {
     /// A session, and the sockets of its own port if it has one.
     Open(Box<SessionConfig>, Family),
     Command(SessionId, Command),
+    /// A message for every session that has the channel.
+    Message(ChannelKey, Bytes, bool),
     Stats(SessionId, StatsReply),
     Panic(SessionId),
 }
@@ -98,6 +101,13 @@ impl Handle {
         };
         self.0.alarm.ring();
         taken
+    }
+
+    /// Sends a message on the data channel with this key in every session that has one. It waits in one
+    /// copy for all of them, and a session that is slow holds back no other. Where it can't be sent,
+    /// [`rtc_session::ChannelEvent::Refused`] tells so.
+    pub fn message(&self, channel: ChannelKey, data: Bytes, text: bool) {
+        self.0.control(Control::Message(channel, data, text));
     }
 
     /// Asks for a snapshot of a session. `reply` is called on the io thread, so it must not block; if
