@@ -5,8 +5,8 @@ use bytes::Bytes;
 use rtc_payload::{Codec, EncodedFrame, FrameInfo, MediaKind, SessionId, TrackId};
 use rtc_rtp::{MediaEvent, Packetizer, ReceivedFrame, WallClock};
 use rtc_session::{
-    Certificate, Command, ConnectionState, Datagram, DescriptionKind, Direction, DtlsVersion,
-    Event, IceConnectionState, MediaState, Output, Session, SessionConfig, SessionError,
+    Certificate, ChannelEvent, Command, ConnectionState, Datagram, DescriptionKind, Direction, DtlsVersion,
+    Event, IceConnectionState, MediaState, Output, SctpState, Session, SessionConfig, SessionError,
     TransceiverInit, Transmit,
 };
 use std::collections::HashMap;
@@ -74,6 +74,10 @@ pub struct Peer {
     pub frames: Vec<ReceivedFrame>,
     /// Keyframes asked for, by track.
     pub keyframes_wanted: HashMap<TrackId, u32>,
+    /// What happened to data channels.
+    pub channels: Vec<(Instant, ChannelEvent)>,
+    /// States of SCTP in the order told.
+    pub sctp: Vec<SctpState>,
     /// What was refused.
     pub refused: Vec<SessionError>,
     /// Names to resolve.
@@ -395,6 +399,11 @@ impl Pair {
             Event::Rtp(MediaEvent::KeyframeWanted { track, .. }) => {
                 *peer.keyframes_wanted.entry(track).or_default() += 1;
             }
+            Event::Channel(event) => {
+                assert!(peer.closed.is_none(), "an event after the end");
+                peer.channels.push((now, event));
+            }
+            Event::Sctp(state) => peer.sctp.push(state),
             Event::Refused(error) => peer.refused.push(error),
             Event::Closed(error) => {
                 assert!(peer.closed.is_none(), "closed twice");
@@ -471,6 +480,8 @@ impl Peer {
             media: Vec::new(),
             frames: Vec::new(),
             keyframes_wanted: HashMap::new(),
+            channels: Vec::new(),
+            sctp: Vec::new(),
             refused: Vec::new(),
             names: Vec::new(),
             needed: 0,
