@@ -19,6 +19,7 @@ const FIREFOX_PREFS = {
   "media.autoplay.default": 0,
   "media.navigator.permission.disabled": true,
   "media.navigator.streams.fake": true,
+  "media.navigator.audio.fake_frequency": 1000,
   // Without it an AudioContext stays suspended on a machine that has no sound card.
   "media.cubeb.force_mock_context": true,
   "app.update.enabled": false,
@@ -46,12 +47,13 @@ function launchOptions(job, profile) {
       },
     };
   }
+  const files = job.fake ? [`--use-file-for-fake-video-capture=${job.fake.video}`, `--use-file-for-fake-audio-capture=${job.fake.audio}`] : [];
   const hide = job.mdns === true ? [] : ["--disable-features=WebRtcHideLocalIpsWithMdns"];
   return {
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
     headless: true,
     userDataDir: profile,
-    args: [...CHROMIUM_ARGS, ...hide],
+    args: [...CHROMIUM_ARGS, ...hide, ...files],
   };
 }
 

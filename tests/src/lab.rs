@@ -103,13 +103,15 @@ fn ip(arguments: &[&str]) -> Result<(), String> {
     }
 }
 
-/// The folder that holds the plugin the tests load: where this test binary was built.
+/// The folder that holds the plugin the tests load: where this program was built.
 pub fn plugin_folder() -> PathBuf {
-    let exe = std::env::current_exe().expect("a test binary has a path");
-    let folder = exe.parent().and_then(Path::parent);
-    folder
-        .expect("cargo puts tests into <profile>/deps")
-        .to_owned()
+    let exe = std::env::current_exe().expect("a program has a path");
+    let folder = exe.parent().expect("a file has a parent");
+    // Cargo puts tests into <profile>/deps, programs into <profile>.
+    match folder.ends_with("deps") {
+        true => folder.parent().unwrap_or(folder).to_owned(),
+        false => folder.to_owned(),
+    }
 }
 
 /// The repository's root.
@@ -177,6 +179,20 @@ impl Program {
         limit: Duration,
         wanted: impl Fn(&str) -> bool,
     ) -> String {
+        self.try_wait_for(what, limit, wanted)
+            .unwrap_or_else(|why| panic!("{why}"))
+    }
+
+    /// The next line that `wanted` accepts.
+    ///
+    /// # Errors
+    /// Everything printed so far, if there is none within `limit`.
+    pub fn try_wait_for(
+        &mut self,
+        what: &str,
+        limit: Duration,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Result<String, String> {
         let end = Instant::now() + limit;
         loop {
             match self
@@ -186,14 +202,16 @@ impl Program {
                 Ok(line) => {
                     self.seen.push(line.clone());
                     if wanted(&line) {
-                        return line;
+                        return Ok(line);
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => {
-                    panic!("no {what} within {limit:?}; printed:\n{}", self.printed())
+                    let printed = self.printed();
+                    return Err(format!("no {what} within {limit:?}; printed:\n{printed}"));
                 }
                 Err(RecvTimeoutError::Disconnected) => {
-                    panic!("ended before {what}; printed:\n{}", self.printed())
+                    let printed = self.printed();
+                    return Err(format!("ended before {what}; printed:\n{printed}"));
                 }
             }
         }
@@ -212,15 +230,20 @@ impl Program {
         format!("http://{host}")
     }
 
+    /// Asks it to end as Ctrl-C does.
+    pub fn signal_interrupt(&self) {
+        // `ip netns exec` replaces itself by the program, so the child's id is the program's.
+        let _ = Command::new("kill")
+            .args(["-INT", &self.child.id().to_string()])
+            .status();
+    }
+
     /// Asks it to end as Ctrl-C does, and waits for it.
     ///
     /// # Panics
     /// If it does not end within `limit`.
     pub fn interrupt(&mut self, limit: Duration) -> ExitStatus {
-        // `ip netns exec` replaces itself by the program, so the child's id is the program's.
-        let _ = Command::new("kill")
-            .args(["-INT", &self.child.id().to_string()])
-            .status();
+        self.signal_interrupt();
         self.wait(limit)
     }
 
