@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Two sessions on simulated time: what they do together, one behaviour a file.
 mod connect;
+mod data;
 mod disorder;
 mod hostile;
 mod media;

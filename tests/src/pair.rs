@@ -5,9 +5,9 @@ use bytes::Bytes;
 use rtc_payload::{Codec, EncodedFrame, FrameInfo, MediaKind, SessionId, TrackId};
 use rtc_rtp::{MediaEvent, Packetizer, ReceivedFrame, WallClock};
 use rtc_session::{
-    Certificate, ChannelEvent, Command, ConnectionState, Datagram, DescriptionKind, Direction, DtlsVersion,
-    Event, IceConnectionState, MediaState, Output, SctpState, Session, SessionConfig, SessionError,
-    TransceiverInit, Transmit,
+    Certificate, ChannelEvent, Command, ConnectionState, Datagram, DescriptionKind, Direction,
+    DtlsVersion, Event, IceConnectionState, MediaState, Output, SctpState, Session, SessionConfig,
+    SessionError, TransceiverInit, Transmit,
 };
 use std::collections::HashMap;
 use std::fmt;
@@ -329,6 +329,13 @@ impl Pair {
                 self.peers[side].wakeups += 1;
                 self.peers[side].session.handle_timeout(self.now);
                 self.drain(side);
+                let peer = &mut self.peers[side];
+                let moved = peer.deadline > self.now;
+                peer.spins = if moved { 0 } else { peer.spins + 1 };
+                assert!(
+                    peer.spins < MAX_SPINS,
+                    "side {side}: its deadline does not move on"
+                );
             }
         }
         true
@@ -340,13 +347,7 @@ impl Pair {
                 Output::Transmit(transmit) => self.transmit(side, transmit),
                 Output::Event(event) => self.event(side, event),
                 Output::Timeout(at) => {
-                    let peer = &mut self.peers[side];
-                    peer.deadline = at;
-                    peer.spins = if at > self.now { 0 } else { peer.spins + 1 };
-                    assert!(
-                        peer.spins < MAX_SPINS,
-                        "side {side}: its deadline does not move on"
-                    );
+                    self.peers[side].deadline = at;
                     return;
                 }
             }

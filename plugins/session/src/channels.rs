@@ -3,7 +3,9 @@
 use crate::dcep::{Dcep, Open};
 use crate::outgoing::Outgoing;
 use crate::sctp::{Association, Delivery};
-use crate::{ChannelError, ChannelEvent, ChannelInit, ChannelKey, Event, SctpState, SctpStats};
+use crate::{
+    ChannelError, ChannelEvent, ChannelInit, ChannelKey, Event, SctpState, SctpStats, SessionError,
+};
 use bytes::Bytes;
 use rtc_jsep::NegotiatedData;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -269,11 +271,12 @@ impl Channels {
         }
     }
 
-    /// The session is closed by us.
-    pub(crate) fn close(&mut self, now: Instant) {
+    /// The session ends, by us or by an error.
+    pub(crate) fn close(&mut self, error: Option<&SessionError>, now: Instant) {
         self.abort(now);
+        let error = error.map(|error| sctp_failed(&error.to_string()));
         for key in self.channels.keys().copied().collect::<Vec<_>>() {
-            self.remove(key, None);
+            self.remove(key, error.clone());
         }
     }
 

@@ -23,6 +23,8 @@ const SEND_BUFFER: usize = 1024 * 1024;
 /// Retransmissions come no rarer than this, so that a path that comes back is noticed soon. How long the
 /// peer may be silent is for ICE to say, not for SCTP.
 const MAX_BACKOFF: Duration = Duration::from_secs(3);
+/// A message that is lost alone is repeated after this: a peer may keep its acknowledgement for 200 ms.
+const MIN_RTO: Duration = Duration::from_millis(250);
 /// From its time zero on dcsctp counts; it takes no point before.
 const NEVER: SocketTime = SocketTime::infinite_future();
 
@@ -88,6 +90,7 @@ impl Association {
             max_receiver_window_buffer_size: RECEIVE_BUFFER,
             max_send_buffer_size: SEND_BUFFER,
             per_stream_send_queue_limit: SEND_BUFFER,
+            rto_min: MIN_RTO,
             max_timer_backoff_duration: Some(MAX_BACKOFF),
             max_retransmissions: None,
             max_init_retransmits: None,

@@ -267,7 +267,7 @@ impl Session {
         if self.has_keys {
             self.media.close(now);
         }
-        self.channels.close(now);
+        self.channels.close(error.as_ref(), now);
         self.carry_channels(now);
         self.dtls.close(now);
         self.closing = true;
