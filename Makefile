@@ -40,5 +40,5 @@ inspect: plugin ## writes the golden gst-inspect texts anew
 	@UPDATE_GOLDEN=1 cargo nextest run --locked -p rtc-tests -E 'test(inspect)'
 
 bench: ## measures, writes target/bench/
-	@scripts/setup run
+	@scripts/setup bench
 	@scripts/bench

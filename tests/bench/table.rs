@@ -1,121 +1,177 @@
 // SPDX-License-Identifier: MPL-2.0
-//! `make bench`: what a viewer costs the sender, for 1 to 50 viewers of one pre-encoded H.264 stream.
-use rtc_tests::lab::{Lab, Program};
-use rtc_tests::usage::Usage;
-use serde_json::Value;
-use std::fmt::Write as _;
+//! `make bench`: what a viewer costs the sender, ours and its peers turn about in one run.
+//!
+//! `bench-table [encoded] [raw] [first] [crowd]` runs those parts (default all). `BENCH_SECONDS`
+//! (default 20) is how long viewers watch, `BENCH_ROUNDS` (default 1) how often each run is made.
+mod machine;
+mod measure;
+mod media;
+mod plot;
+mod report;
+mod subject;
+
+use measure::{Plan, Row, first_frames};
+use report::{FirstFrames, Results};
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::Duration;
+use std::path::Path;
+use subject::{Input, Subject};
 
-const VIEWERS: [usize; 5] = [1, 5, 10, 20, 50];
-const SECONDS: u64 = 10;
+const ENCODED_VIEWERS: [usize; 5] = [1, 5, 10, 20, 50];
+const RAW_VIEWERS: [usize; 3] = [1, 3, 10];
+const CROWDS: [usize; 3] = [100, 200, 500];
+const FIRST_FRAMES: usize = 20;
+/// Fast enough to be a crowd, slow enough that answering is not all that is measured.
+const PACE: u64 = 50;
+const CROWD_PACE: u64 = 20;
 
-struct Row {
-    viewers: usize,
-    cpu: f64,
-    end: Usage,
-    report: Value,
+struct Bench {
+    seconds: u64,
+    rounds: usize,
+    results: Results,
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let wanted: Vec<String> = std::env::args().skip(1).collect();
+    let wants = |part: &str| wanted.is_empty() || wanted.iter().any(|w| w == part);
     let out = Path::new("target/bench");
     fs::create_dir_all(out)?;
-    let media = media(out)?;
-    let mut rows = vec![];
-    for viewers in VIEWERS {
-        println!("bench: {viewers} viewers");
-        rows.push(measure(&media, viewers)?);
+    let seconds = setting("BENCH_SECONDS", 20)?;
+    let rounds = setting("BENCH_ROUNDS", 1)? as usize;
+    let mut bench = Bench {
+        seconds,
+        rounds,
+        results: Results::new(machine::Machine::this(), seconds, rounds),
+    };
+    for subject in [Subject::Webrtcsink, Subject::Webrtcbin] {
+        if let Some(why) = subject.missing() {
+            bench
+                .results
+                .faults
+                .push(format!("{}: {why}", subject.name()));
+        }
     }
-    let table = table(&rows);
-    println!("{table}");
-    fs::write(out.join("RESULTS.md"), &table)?;
+    if wants("encoded") {
+        let input = Input::Encoded(media::encoded(&media::HD, out)?);
+        let subjects = [Subject::Ours, Subject::Webrtcsink, Subject::Webrtcbin];
+        bench.results.encoded = bench.turn_about(&subjects, &input, &ENCODED_VIEWERS);
+    }
+    if wants("raw") {
+        let subjects = [Subject::Ours, Subject::Webrtcsink];
+        bench.results.raw = bench.turn_about(&subjects, &Input::Raw, &RAW_VIEWERS);
+    }
+    if wants("first") {
+        let encoded = Input::Encoded(media::encoded(&media::HD, out)?);
+        bench.first("H.264 file, a keyframe a second", &encoded);
+        bench.first("raw, VP8", &Input::Raw);
+    }
+    if wants("crowd") {
+        let input = Input::Encoded(media::encoded(&media::SMALL, out)?);
+        bench.crowds(&input);
+    }
+    bench.results.write(out)?;
     println!("bench: written to {}", out.join("RESULTS.md").display());
     Ok(())
 }
 
-/// Two minutes of 720p30 H.264 at 2 Mbit/s with a keyframe a second, made once.
-fn media(folder: &Path) -> Result<PathBuf, Box<dyn std::error::Error>> {
-    let path = folder.join("720p30-2M.mp4");
-    if !path.exists() {
-        println!("bench: encoding {}", path.display());
-        let line = format!(
-            "videotestsrc num-buffers=3600 pattern=ball ! video/x-raw,width=1280,height=720,framerate=30/1 ! timeoverlay \
-             ! x264enc bitrate=2000 speed-preset=ultrafast tune=zerolatency key-int-max=30 pass=cbr option-string=nal-hrd=cbr:filler=1 \
-             ! video/x-h264,profile=constrained-baseline ! h264parse ! mp4mux ! filesink location={}.part",
-            path.display()
-        );
-        let status = Command::new("gst-launch-1.0")
-            .arg("-q")
-            .args(line.split_whitespace())
-            .status()?;
-        if !status.success() {
-            return Err("the test stream could not be encoded".into());
+fn setting(name: &str, default: u64) -> Result<u64, Box<dyn std::error::Error>> {
+    match std::env::var(name) {
+        Ok(text) => Ok(text
+            .parse()
+            .map_err(|_| format!("{name}={text}: wanted a number"))?),
+        Err(_) => Ok(default),
+    }
+}
+
+impl Bench {
+    /// Every subject at each number of viewers, turn about, those first in one round last in the next.
+    fn turn_about(&mut self, subjects: &[Subject], input: &Input, numbers: &[usize]) -> Vec<Row> {
+        let mut rows = vec![];
+        for round in 0..self.rounds {
+            for viewers in numbers {
+                let mut order: Vec<Subject> = subjects.to_vec();
+                order.retain(|subject| subject.missing().is_none());
+                if round % 2 == 1 {
+                    order.reverse();
+                }
+                for subject in order {
+                    rows.extend(self.run(&Plan {
+                        subject,
+                        input: input.clone(),
+                        viewers: *viewers,
+                        seconds: self.seconds,
+                        pace: PACE,
+                    }));
+                }
+            }
         }
-        fs::rename(path.with_extension("mp4.part"), &path)?;
+        rows
     }
-    Ok(fs::canonicalize(path)?)
-}
 
-fn measure(media: &Path, viewers: usize) -> Result<Row, Box<dyn std::error::Error>> {
-    let lab = Lab::new()?;
-    let line = format!(
-        "filesrc location={} ! qtdemux ! h264parse ! rtcsink",
-        media.display()
-    );
-    let mut sender = lab.launch(&line);
-    let url = format!("{}/whep", sender.wait_listening());
-    let swarm_binary = std::env::current_exe()?.with_file_name("viewer-swarm");
-    let mut command = lab.command(swarm_binary);
-    command.args([&url, &viewers.to_string(), &SECONDS.to_string()]);
-    let mut swarm = Program::start(command);
-    swarm.wait_for("viewers", Duration::from_secs(90), |line| {
-        line == "watching"
-    });
-    let before = Usage::of(sender.pid()).ok_or("the sender is gone")?;
-    let line = swarm.wait_for("report", Duration::from_secs(SECONDS + 30), |line| {
-        line.starts_with("round: ")
-    });
-    let end = Usage::of(sender.pid()).ok_or("the sender is gone")?;
-    let report = serde_json::from_str(line.trim_start_matches("round: "))?;
-    let cpu = (end.cpu_seconds - before.cpu_seconds) / SECONDS as f64;
-    Ok(Row {
-        viewers,
-        cpu,
-        end,
-        report,
-    })
-}
-
-fn table(rows: &[Row]) -> String {
-    let mut out = String::from(
-        "| viewers | CPU-s per s | per further viewer | threads | descriptors | resident KiB | frames/s of all | gaps | first frame, ms median |\n\
-         |---|---|---|---|---|---|---|---|---|\n",
-    );
-    for (i, row) in rows.iter().enumerate() {
-        let further =
-            i.checked_sub(1)
-                .and_then(|before| rows.get(before))
-                .map_or("-".to_owned(), |less| {
-                    format!(
-                        "{:.5}",
-                        (row.cpu - less.cpu) / (row.viewers - less.viewers) as f64
-                    )
-                });
-        let _ = writeln!(
-            out,
-            "| {} | {:.3} | {} | {} | {} | {} | {:.0} | {} | {} |",
-            row.viewers,
-            row.cpu,
-            further,
-            row.end.threads,
-            row.end.descriptors,
-            row.end.resident_kib,
-            row.report["frames_per_second"].as_f64().unwrap_or(0.0),
-            row.report["gaps"],
-            row.report["first_frame_ms_median"],
-        );
+    fn run(&mut self, plan: &Plan) -> Option<Row> {
+        match plan.run() {
+            Ok(row) => {
+                println!(
+                    "bench: {} {}: {:.4} CPU-s/s, {} watch, {} frames lost, first after {} ms, load {}",
+                    row.viewers,
+                    plan.subject.name(),
+                    row.cpu,
+                    row.watching,
+                    row.lost,
+                    row.first_ms,
+                    row.load
+                );
+                Some(row)
+            }
+            Err(why) => {
+                let what = format!("{} viewers, {}", plan.viewers, plan.subject.name());
+                println!("bench: {what}: {why}");
+                let first = why.lines().next().unwrap_or_default();
+                self.results.faults.push(format!("{what}: {first}"));
+                None
+            }
+        }
     }
-    out
+
+    fn first(&mut self, label: &'static str, input: &Input) {
+        for subject in [Subject::Ours, Subject::Webrtcsink] {
+            if subject.missing().is_some() {
+                continue;
+            }
+            match first_frames(subject, input, FIRST_FRAMES) {
+                Ok(times) => {
+                    println!(
+                        "bench: first frames, {label}, {}: {times:?}",
+                        subject.name()
+                    );
+                    self.results.first.push(FirstFrames {
+                        subject,
+                        label,
+                        times,
+                    });
+                }
+                Err(why) => {
+                    println!("bench: first frames, {label}, {}: {why}", subject.name());
+                    let first = why.lines().next().unwrap_or_default();
+                    let fault = format!("first frames, {label}, {}: {first}", subject.name());
+                    self.results.faults.push(fault);
+                }
+            }
+        }
+    }
+
+    fn crowds(&mut self, input: &Input) {
+        for viewers in CROWDS {
+            // The issue asks for a minute of the largest.
+            let seconds = self.seconds * 3;
+            let plan = Plan {
+                subject: Subject::Ours,
+                input: input.clone(),
+                viewers,
+                seconds,
+                pace: CROWD_PACE,
+            };
+            let row = self.run(&plan);
+            self.results.crowd.extend(row);
+        }
+    }
 }

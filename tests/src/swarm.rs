@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Many light viewers of one WHEP address: decode nothing, count frames and gaps.
+use crate::usage::Usage;
 use rtc_driver::{Driver, DriverConfig, Handle, JoinGuard, SessionOptions};
 use rtc_payload::{MediaKind, SessionId};
 use rtc_rtp::MediaEvent;
@@ -10,15 +11,20 @@ use serde_json::json;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// How long all viewers of a round may take to their first frame.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// More delays than these are not noted.
+const MAX_DELAYS: usize = 4_000_000;
 
 struct Viewer {
     asked: Instant,
     first_frame: Option<Duration>,
     frames: u64,
+    /// Of [`Self::frames`], those before the present watch.
+    earlier: u64,
     gaps: u64,
     bytes: u64,
     resource: Option<String>,
@@ -41,13 +47,19 @@ pub struct Swarm {
     tell: Sender<Heard>,
     viewers: HashMap<SessionId, Viewer>,
     certificate: Arc<Certificate>,
+    /// Microseconds from a frame's time on the sender's clock to its arrival; filled while watching.
+    delays: Option<Vec<u32>>,
+    /// This machine's wall clock at one moment.
+    wall: (Instant, SystemTime),
     /// What went wrong with signalling.
     pub errors: Vec<String>,
 }
 
 impl std::fmt::Debug for Swarm {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Swarm").field("url", &self.url).finish_non_exhaustive()
+        f.debug_struct("Swarm")
+            .field("url", &self.url)
+            .finish_non_exhaustive()
     }
 }
 
@@ -71,55 +83,77 @@ impl Swarm {
             tell,
             viewers: HashMap::new(),
             certificate: Arc::new(Certificate::generate()?),
+            delays: None,
+            wall: (Instant::now(), SystemTime::now()),
             errors: vec![],
         })
     }
 
-    /// Lets `viewers` come and waits until each has a frame (60 s at the most).
-    pub fn come(&mut self, viewers: usize) {
+    /// Lets `viewers` come, one each `pace`, and waits until each has a frame (60 s at the most).
+    pub fn come(&mut self, viewers: usize, pace: Duration) {
         for _ in 0..viewers {
             self.open();
+            if !pace.is_zero() {
+                self.hear_until(pace, |_| false);
+            }
         }
         self.hear_until(PATIENCE, |swarm| {
             swarm.viewers.values().all(|v| v.frames > 0 || v.closed)
         });
     }
 
-    /// Watches for `time`; what was seen, frames per second those of this time alone.
+    /// Watches for `time`; what was seen, frames per second, delays and CPU time those of this time alone.
+    ///
+    /// Delays are from the frame's time on the sender's clock (its sender reports) to its first packet's
+    /// arrival: of use where the sender runs on this machine and means the time of capture.
     pub fn watch(&mut self, time: Duration) -> serde_json::Value {
-        let before: u64 = self.viewers.values().map(|v| v.frames).sum();
+        for viewer in self.viewers.values_mut() {
+            viewer.earlier = viewer.frames;
+            viewer.bytes = 0;
+        }
+        self.delays = Some(vec![]);
+        let before = Usage::of(std::process::id()).map_or(0.0, |usage| usage.cpu_seconds);
         self.hear_until(time, |_| false);
-        let after: u64 = self.viewers.values().map(|v| v.frames).sum();
-        self.report((after - before) as f64 / time.as_secs_f64())
+        let after = Usage::of(std::process::id()).map_or(0.0, |usage| usage.cpu_seconds);
+        let mut delays = self.delays.take().unwrap_or_default();
+        delays.sort_unstable();
+        let delay = |hundredth: usize| delays.get(delays.len() * hundredth / 100);
+        let mut report = self.report(time.as_secs_f64());
+        report["swarm_cpu"] = json!((after - before) / time.as_secs_f64());
+        report["delay_us_median"] = json!(delay(50));
+        report["delay_us_p99"] = json!(delay(99));
+        report["delay_us_most"] = json!(delays.last());
+        report
     }
 
     fn open(&mut self) {
-            let mut options = SessionOptions::new(self.certificate.clone());
-            // All viewers have one server: nothing but the port tells their datagrams apart.
-            options.own_port = true;
-            let session = self.handle.open(options);
-            for kind in [MediaKind::Video, MediaKind::Audio] {
-                let init = TransceiverInit {
-                    kind,
-                    direction: Direction::RecvOnly,
-                    track: None,
-                    codecs: vec![],
-                    stream: String::new(),
-                };
-                self.handle.command(session, Command::AddTransceiver(init));
-            }
-            self.handle.command(session, Command::Negotiate);
-            let viewer = Viewer {
-                asked: Instant::now(),
-                first_frame: None,
-                frames: 0,
-                gaps: 0,
-                bytes: 0,
-                resource: None,
-                connected: false,
-                closed: false,
+        let mut options = SessionOptions::new(self.certificate.clone());
+        // All viewers have one server: nothing but the port tells their datagrams apart.
+        options.own_port = true;
+        let session = self.handle.open(options);
+        for kind in [MediaKind::Video, MediaKind::Audio] {
+            let init = TransceiverInit {
+                kind,
+                direction: Direction::RecvOnly,
+                track: None,
+                codecs: vec![],
+                stream: String::new(),
             };
-            self.viewers.insert(session, viewer);
+            self.handle.command(session, Command::AddTransceiver(init));
+        }
+        self.handle.command(session, Command::Negotiate);
+        let viewer = Viewer {
+            asked: Instant::now(),
+            first_frame: None,
+            frames: 0,
+            earlier: 0,
+            gaps: 0,
+            bytes: 0,
+            resource: None,
+            connected: false,
+            closed: false,
+        };
+        self.viewers.insert(session, viewer);
     }
 
     /// Every viewer says goodbye.
@@ -137,14 +171,19 @@ impl Swarm {
                 self.errors.push(format!("DELETE {resource}: {error}"));
             }
         }
-        self.hear_until(Duration::from_secs(5), |swarm| swarm.viewers.values().all(|v| v.closed));
+        self.hear_until(Duration::from_secs(5), |swarm| {
+            swarm.viewers.values().all(|v| v.closed)
+        });
         self.viewers.clear();
     }
 
     fn hear_until(&mut self, limit: Duration, done: impl Fn(&Self) -> bool) {
         let end = Instant::now() + limit;
         while !done(self) {
-            match self.heard.recv_timeout(end.saturating_duration_since(Instant::now())) {
+            match self
+                .heard
+                .recv_timeout(end.saturating_duration_since(Instant::now()))
+            {
                 Ok(heard) => self.hear(heard),
                 Err(_) => return,
             }
@@ -155,6 +194,7 @@ impl Swarm {
         match heard {
             Heard::Event(session, Event::LocalDescription { sdp, .. }) => self.post(session, sdp),
             Heard::Event(session, event) => {
+                self.note_delay(&event);
                 if let Some(viewer) = self.viewers.get_mut(&session) {
                     viewer.hear(event);
                 }
@@ -164,7 +204,8 @@ impl Swarm {
                     viewer.resource = resource;
                 }
                 let kind = DescriptionKind::Answer;
-                self.handle.command(session, Command::RemoteDescription { kind, sdp });
+                self.handle
+                    .command(session, Command::RemoteDescription { kind, sdp });
             }
             Heard::Answer(session, Err(error)) => {
                 self.errors.push(error);
@@ -175,6 +216,18 @@ impl Swarm {
         }
     }
 
+    fn note_delay(&mut self, event: &Event) {
+        if let (Some(delays), Event::Rtp(MediaEvent::Frame(frame))) = (&mut self.delays, event)
+            && delays.len() < MAX_DELAYS
+            && frame.codec.kind() == MediaKind::Video
+            && let Some(ntp) = frame.ntp
+        {
+            let arrived = self.wall.1 + frame.arrived.saturating_duration_since(self.wall.0);
+            let delay = arrived.duration_since(unix(ntp)).unwrap_or_default();
+            delays.push(u32::try_from(delay.as_micros()).unwrap_or(u32::MAX));
+        }
+    }
+
     fn post(&self, session: SessionId, sdp: String) {
         let (url, tell) = (self.url.clone(), self.tell.clone());
         std::thread::spawn(move || {
@@ -182,7 +235,7 @@ impl Swarm {
         });
     }
 
-    fn report(&self, frames_per_second: f64) -> serde_json::Value {
+    fn report(&self, seconds: f64) -> serde_json::Value {
         let mut first: Vec<u64> = self
             .viewers
             .values()
@@ -196,10 +249,11 @@ impl Swarm {
             "connected": self.viewers.values().filter(|v| v.connected).count(),
             "with_frames": first.len(),
             "frames": sum(|v| v.frames),
-            "frames_per_second": frames_per_second,
-            "least_frames": self.viewers.values().map(|v| v.frames).min(),
+            "frames_per_second": sum(Viewer::watched) as f64 / seconds,
+            "least_frames": self.viewers.values().map(Viewer::watched).min(),
+            "most_frames": self.viewers.values().map(Viewer::watched).max(),
             "gaps": sum(|v| v.gaps),
-            "bytes": sum(|v| v.bytes),
+            "bits_per_second": sum(|v| v.bytes) as f64 * 8.0 / seconds,
             "first_frame_ms_median": first.get(first.len() / 2),
             "first_frame_ms_last": first.last(),
         })
@@ -207,6 +261,11 @@ impl Swarm {
 }
 
 impl Viewer {
+    /// Frames of the present watch.
+    fn watched(&self) -> u64 {
+        self.frames - self.earlier
+    }
+
     fn hear(&mut self, event: Event) {
         match event {
             Event::Connection(ConnectionState::Connected) => self.connected = true,
@@ -225,6 +284,13 @@ impl Viewer {
     }
 }
 
+/// NTP seconds in 32.32 fixed point as the system's time; they count from 1900 (RFC 5905 §6).
+fn unix(ntp: u64) -> SystemTime {
+    let seconds = (ntp >> 32).saturating_sub(2_208_988_800);
+    let fraction = ((ntp & 0xffff_ffff) * 1_000_000_000) >> 32;
+    UNIX_EPOCH + Duration::from_secs(seconds) + Duration::from_nanos(fraction)
+}
+
 /// The answer and the resource's address of a WHEP POST.
 fn answer_of(url: &str, offer: &str) -> Result<(String, Option<String>), String> {
     let mut response = ureq::post(url)
@@ -240,6 +306,9 @@ fn answer_of(url: &str, offer: &str) -> Result<(String, Option<String>), String>
             true => format!("{origin}{location}"),
             false => location.to_owned(),
         });
-    let sdp = response.body_mut().read_to_string().map_err(|error| error.to_string())?;
+    let sdp = response
+        .body_mut()
+        .read_to_string()
+        .map_err(|error| error.to_string())?;
     Ok((sdp, resource))
 }

@@ -23,9 +23,12 @@ impl Usage {
         let stat = fs::read_to_string(folder.join("stat")).ok()?;
         // The name, in brackets, may hold spaces; utime and stime are fields 14 and 15 of proc(5).
         let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-        let ticks: u64 = fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?;
+        let ticks: u64 =
+            fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?;
         let status = fs::read_to_string(folder.join("status")).ok()?;
-        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        let resident = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))?;
         Some(Self {
             // Linux counts in hundredths of a second on every platform that GStreamer runs on (USER_HZ).
             cpu_seconds: ticks as f64 / 100.0,
@@ -34,4 +37,17 @@ impl Usage {
             resident_kib: resident.split_whitespace().next()?.parse().ok()?,
         })
     }
+}
+
+/// Whether a process's network namespace has a TCP socket that listens on a port.
+pub fn listens(pid: u32, port: u16) -> bool {
+    // proc_pid_net(5): the local address in hexadecimal, then the remote one, then the state; 0A = LISTEN.
+    let port = format!(":{port:04X}");
+    ["tcp", "tcp6"].iter().any(|name| {
+        let table = fs::read_to_string(format!("/proc/{pid}/net/{name}")).unwrap_or_default();
+        table.lines().any(|line| {
+            let mut fields = line.split_whitespace().skip(1);
+            fields.next().is_some_and(|local| local.ends_with(&port)) && fields.nth(1) == Some("0A")
+        })
+    })
 }
