@@ -211,33 +211,52 @@ impl Channels {
 
     /// Resets our stream.
     fn reset(&mut self, key: ChannelKey, stream: u16, resets: Resets) {
-        let (Some(association), Some(channel)) =
-            (&mut self.association, self.channels.get_mut(&key))
-        else {
+        if self.resetting.contains(&stream) {
+            // That of the channel that had the stream before: ours can be asked for when it is done.
             return;
-        };
-        if association.reset(&[stream]) {
+        }
+        if !self.reset_stream(stream) {
+            tracing::debug!(stream, "the peer knows no reset of streams");
+            return self.remove(key, None);
+        }
+        if let Some(channel) = self.channels.get_mut(&key) {
             channel.stage = Stage::Closing(Resets {
                 asked: true,
                 ..resets
             });
-        } else {
-            tracing::debug!(stream, "the peer knows no reset of streams");
-            self.remove(key, None);
         }
     }
 
+    /// Asks for a reset of our stream; `false`: the peer knows no resets.
+    pub(crate) fn reset_stream(&mut self, stream: u16) -> bool {
+        let association = self.association.as_mut();
+        let asked = association.is_some_and(|association| association.reset(&[stream]));
+        if asked {
+            self.resetting.insert(stream);
+        }
+        asked
+    }
+
     fn reset_done(&mut self, streams: &[u16]) {
-        self.note_resets(streams, |resets| resets.ours = true);
+        self.reset_ended(streams);
+        self.note_resets(streams, |resets| resets.ours = resets.asked);
+    }
+
+    /// Channels that took the streams over may be waiting for that.
+    fn reset_ended(&mut self, streams: &[u16]) {
+        for stream in streams {
+            self.resetting.remove(stream);
+        }
+        self.active.extend(self.keys_of(streams));
     }
 
     fn reset_failed(&mut self, streams: &[u16]) {
+        self.reset_ended(streams);
         for key in self.keys_of(streams) {
             if let Some(channel) = self.channels.get_mut(&key)
                 && let Stage::Closing(resets) = &mut channel.stage
             {
                 resets.asked = false;
-                self.active.insert(key);
             }
         }
     }

@@ -66,6 +66,8 @@ pub(crate) struct Channels {
     over: Option<ChannelError>,
     pub(crate) channels: BTreeMap<ChannelKey, Channel>,
     pub(crate) streams: HashMap<u16, ChannelKey>,
+    /// Streams of ours whose reset the peer has not confirmed.
+    pub(crate) resetting: BTreeSet<u16>,
     /// Those that wait for the association, in the order asked for.
     waiting: VecDeque<ChannelKey>,
     /// Those with something to send or to close.
@@ -97,6 +99,7 @@ impl Channels {
             over: None,
             channels: BTreeMap::new(),
             streams: HashMap::new(),
+            resetting: BTreeSet::new(),
             waiting: VecDeque::new(),
             active: BTreeSet::new(),
             turn: ChannelKey(0),
@@ -284,6 +287,7 @@ impl Channels {
         let Some(mut association) = self.association.take() else {
             return;
         };
+        self.resetting.clear();
         association.abort(now);
         while let Some(event) = association.poll_event() {
             if let crate::sctp::SctpEvent::Packet(packet) = event {
@@ -400,9 +404,7 @@ impl Channels {
         let is_theirs = (stream % 2 == 1) == self.client;
         if !is_theirs || stream > MAX_STREAM || self.channels.len() >= MAX_CHANNELS {
             tracing::debug!(stream, "the peer may not open this data channel");
-            if let Some(association) = &mut self.association {
-                association.reset(&[stream]);
-            }
+            self.reset_stream(stream);
             return;
         }
         self.opened_by_peer += 1;
