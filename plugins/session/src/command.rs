@@ -35,6 +35,9 @@ pub enum Command {
     },
     /// Asks the peer for a keyframe (PLI, or FIR where only that was negotiated).
     RequestKeyframe(Mid),
+    /// Offers an m-line for data channels from now on, also while there is none (W3C webrtc-extensions §14
+    /// alwaysNegotiateDataChannels), so that the peer can open one without another negotiation.
+    OfferData,
     /// Opens a data channel; told by [`crate::ChannelEvent::Opened`] or, if it can't be, by
     /// [`crate::ChannelEvent::Closed`]. May be asked for before the session is connected.
     OpenChannel(ChannelInit),

@@ -35,6 +35,13 @@ pub struct MediaState {
     pub streams: Vec<String>,
 }
 
+/// Data channels as negotiated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DataState {
+    /// The largest message the peer takes, bytes; 0 for any.
+    pub max_message_size: u64,
+}
+
 /// Something that happened, in the order it happened.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -71,6 +78,8 @@ pub enum Event {
     Connection(ConnectionState),
     /// The m-lines after a negotiation was completed; all of them, in order.
     Media(Vec<MediaState>),
+    /// What a finished negotiation says of data channels; told before [`Event::Media`].
+    Data(Option<DataState>),
     /// Something in the media.
     Rtp(MediaEvent),
     /// The SCTP association's state changed; before the first channel opens and after it can't be used.

@@ -43,7 +43,7 @@ pub use command::Command;
 pub use config::{DtlsVersion, SessionConfig};
 pub use datagram::Datagram;
 pub use error::SessionError;
-pub use event::{Event, MediaState, Output, Transmit};
+pub use event::{DataState, Event, MediaState, Output, Transmit};
 pub use rtc_jsep::{CodecOffer, DescriptionKind, Direction, SignalingState, TransceiverInit};
 pub use session::Session;
 pub use state::{ConnectionState, DtlsState, IceConnectionState, SctpState};

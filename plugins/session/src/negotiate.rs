@@ -5,7 +5,7 @@
 //! call returns, and operations are in order by nature. What must wait for `stable` is an offer.
 use crate::candidates::{candidate_ufrag, local_name};
 use crate::session::Session;
-use crate::{Command, Event, SessionError, convert};
+use crate::{Command, DataState, Event, SessionError, convert};
 use rtc_jsep::{
     DescriptionKind, JsepError, LocalTransport, RemoteTransport, Setup, SignalingState,
     check_candidate,
@@ -25,6 +25,7 @@ impl Session {
             Command::RequestKeyframe(mid) => self.media.request_keyframe(&mid, now),
             // With no credentials told yet there are none to replace (PC-50).
             Command::RestartIce => self.restart_wanted |= self.has_told_credentials(),
+            Command::OfferData => self.jsep.add_data(),
             Command::OpenChannel(init) => {
                 if self.channels.open(init, now) {
                     self.jsep.add_data();
@@ -266,6 +267,10 @@ impl Session {
             return;
         }
         let media = self.jsep.media();
+        let data = media.data.as_ref().map(|data| DataState {
+            max_message_size: data.max_message_size,
+        });
+        self.events.push_back(Event::Data(data));
         self.events.push_back(Event::Media(convert::states(&media)));
         self.negotiated = Some(convert::params(&media));
         self.configure_media(now);
