@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: MPL-2.0
 //! The data channels of a session: opened, told of, closed (RFC 8831 §6, RFC 8832, W3C webrtc-pc §6).
+#[cfg(test)]
+#[path = "channels_test.rs"]
+mod channels_test;
+
 use crate::dcep::{Dcep, Open};
 use crate::outgoing::Outgoing;
 use crate::sctp::{Association, Delivery};
