@@ -105,22 +105,26 @@ impl Plan {
 pub(crate) fn first_frames(
     subject: Subject,
     input: &Input,
-    rounds: usize,
+    viewers: u64,
 ) -> Result<Vec<f64>, String> {
     let lab = Lab::new()?;
     let sender = subject.start(&lab, input)?;
-    let arguments = ["1", "0.23", &rounds.to_string(), "0"].map(str::to_owned);
-    let mut swarm = swarm(&lab, &sender.whep, arguments)?;
     let mut out = vec![];
-    for _ in 0..rounds {
+    for viewer in 0..viewers {
+        // A picture begins with a keyframe: viewers must come at all times between two of them, not
+        // each as long after the last one's first frame.
+        std::thread::sleep(Duration::from_millis(viewer * 370 % 1000));
+        let arguments = ["1", "0.1", "1", "0"].map(str::to_owned);
+        let mut swarm = swarm(&lab, &sender.whep, arguments)?;
         let line = swarm.try_wait_for("round", COMING, |line| line.starts_with("round: "))?;
         let report: Value = serde_json::from_str(line.trim_start_matches("round: "))
             .map_err(|error| error.to_string())?;
-        out.push(
-            report["first_frame_ms_median"]
-                .as_f64()
-                .unwrap_or(f64::INFINITY),
-        );
+        let time = report["first_frame_ms_median"].as_f64();
+        out.push(time.unwrap_or(f64::INFINITY));
+        // Its goodbye; one that never says it is killed with the lab.
+        let _ = swarm.try_wait_for("end", Duration::from_secs(10), |line| {
+            line.contains("\"ok\"")
+        });
     }
     out.sort_by(f64::total_cmp);
     Ok(out)

@@ -19,7 +19,7 @@ use subject::{Input, Subject};
 const ENCODED_VIEWERS: [usize; 5] = [1, 5, 10, 20, 50];
 const RAW_VIEWERS: [usize; 3] = [1, 3, 10];
 const CROWDS: [usize; 3] = [100, 200, 500];
-const FIRST_FRAMES: usize = 20;
+const FIRST_FRAMES: u64 = 20;
 /// Fast enough to be a crowd, slow enough that answering is not all that is measured.
 const PACE: u64 = 50;
 const CROWD_PACE: u64 = 20;
