@@ -82,6 +82,11 @@ pub trait SignallerExt: IsA<Signaller> + 'static {
         self.emit_by_name::<()>("error", &[&text]);
     }
 
+    /// The signaller gave up: no session runs and none will come; `text` says why and what to do.
+    fn report_closed(&self, text: &str) {
+        self.emit_by_name::<()>("closed", &[&text]);
+    }
+
     /// The signaller can be reached at `web_uri`; `text` is more for the user's eye (may be empty).
     fn report_listening(&self, web_uri: &str, text: &str) {
         self.emit_by_name::<()>("listening", &[&web_uri, &text]);
@@ -165,6 +170,16 @@ pub trait SignallerExt: IsA<Signaller> + 'static {
         F: Fn(&Signaller, &str) + Send + Sync + 'static,
     {
         connect(self.upcast_ref(), "error", move |object, values| {
+            handler(object, text(values, 1));
+        })
+    }
+
+    /// `handler(signaller, text)`
+    fn connect_closed<F>(&self, handler: F) -> glib::SignalHandlerId
+    where
+        F: Fn(&Signaller, &str) + Send + Sync + 'static,
+    {
+        connect(self.upcast_ref(), "closed", move |object, values| {
             handler(object, text(values, 1));
         })
     }

@@ -4,7 +4,7 @@
 //! A signaller is any GObject that implements the GInterface `GstRtcSignaller`. An endpoint calls its
 //! vfuncs (`start`, `stop`, `send_description`, `send_candidate`, `end_session`) and listens to its signals
 //! (`session-requested`, `session-started`, `session-ended`, `description`, `candidate`, `ice-servers`,
-//! `error`, `listening`, `request-meta`). Everything that crosses is text; a session id is made by the
+//! `error`, `closed`, `listening`, `request-meta`). Everything that crosses is text; a session id is made by the
 //! signaller and unique in the process ([`new_session_id`]).
 //!
 //! A vfunc's default implementation emits a signal of the same name (`start` returns NULL, or why it

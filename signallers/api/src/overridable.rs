@@ -36,7 +36,7 @@ pub(crate) fn end_session(object: &Signaller, session_id: &str, code: &str, text
 }
 
 /// Name and number of string arguments, of the signals that have nothing else.
-const TEXT_SIGNALS: [(&str, usize); 9] = [
+const TEXT_SIGNALS: [(&str, usize); 10] = [
     // What the endpoint asks of the signaller.
     ("stop", 0),
     ("send-description", 3), // session-id, kind, sdp
@@ -47,6 +47,7 @@ const TEXT_SIGNALS: [(&str, usize); 9] = [
     ("session-ended", 3),     // session-id, code, text
     ("description", 3),       // session-id, kind, sdp
     ("error", 1),             // text
+    ("closed", 1),            // text
     ("listening", 2),         // web-uri, text
 ];
 
