@@ -6,6 +6,7 @@ use crate::description::{Description, Format, Section};
 use crate::fmtp::{Variant, value};
 use crate::negotiator::{Agreed, Pending};
 use crate::offer::{add_candidates, rtx_format};
+use crate::tones;
 use crate::transceiver::Transceiver;
 use crate::{Direction, JsepError, LocalTransport, Negotiator, Setup};
 use rtc_payload::Mid;
@@ -150,6 +151,7 @@ impl Negotiator {
                 formats.push(rtx_format(rtx.pt, pt, rate));
             }
         }
+        formats.extend(tones::answered(section, &formats));
         Ok(Accepted {
             direction: wanted.and(Direction::new(send, receive)),
             formats,

@@ -32,6 +32,7 @@ mod parse_section;
 mod payload_type;
 mod rollback;
 mod state;
+mod tones;
 mod transceiver;
 mod transceiver_init;
 mod transport;
@@ -42,7 +43,7 @@ pub use data::MAX_MESSAGE_SIZE;
 pub use error::JsepError;
 pub use negotiated::{
     NegotiatedCodec, NegotiatedData, NegotiatedExtensions, NegotiatedLine, NegotiatedMedia,
-    NegotiatedRecv, NegotiatedSend,
+    NegotiatedRecv, NegotiatedSend, NegotiatedTones,
 };
 pub use negotiator::{JsepConfig, Negotiator, RemoteApplied};
 pub use state::{DescriptionKind, Direction, SignalingState};

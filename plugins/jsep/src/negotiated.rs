@@ -25,6 +25,17 @@ pub struct NegotiatedCodec {
     pub remb: bool,
 }
 
+/// One negotiated `telephone-event` format (RFC 4733).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NegotiatedTones {
+    /// Its payload type on the wire in this direction.
+    pub pt: Pt,
+    /// Its clock rate, Hz.
+    pub clock_rate: u32,
+    /// The events the receiver takes: bit n is event n, 0-15.
+    pub events: u16,
+}
+
 /// Identifiers of the negotiated header extensions (RFC 8285), 1-14.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NegotiatedExtensions {
@@ -57,6 +68,8 @@ pub struct NegotiatedSend {
     pub rtx_ssrc: Ssrc,
     /// The codec to send: the first of the negotiated ones that the input can make.
     pub codec: NegotiatedCodec,
+    /// How tones are sent: in the format of the codec's clock rate, else in that of 8000 Hz.
+    pub tones: Option<NegotiatedTones>,
     /// Negotiated header extensions.
     pub extensions: NegotiatedExtensions,
     /// Whether media may be sent now (direction allows it).
@@ -72,6 +85,8 @@ pub struct NegotiatedRecv {
     pub kind: MediaKind,
     /// Codecs the peer may send, in the answer's order.
     pub codecs: Vec<NegotiatedCodec>,
+    /// The formats in which the peer may send tones.
+    pub tones: Vec<NegotiatedTones>,
     /// SSRCs announced by `a=ssrc`, with the SSRC of their retransmissions from `a=ssrc-group:FID`.
     pub ssrcs: Vec<(Ssrc, Option<Ssrc>)>,
     /// Simulcast encodings the peer may send; empty without simulcast.

@@ -6,6 +6,7 @@ use crate::extension::ExtensionPool;
 use crate::negotiator::Pending;
 use crate::parse::MAX_SECTIONS;
 use crate::payload_type::PayloadTypes;
+use crate::tones;
 use crate::transceiver::{Line, Transceiver};
 use crate::{Direction, JsepError, LocalTransport, Negotiator, Setup};
 use rtc_payload::MediaKind;
@@ -183,6 +184,15 @@ impl Negotiator {
             let retransmitted = kind == MediaKind::Video && self.config.retransmission;
             if let Some(rtx) = retransmitted.then(|| numbers.rtx(pt)).flatten() {
                 formats.push(rtx_format(rtx, pt, codec.clock_rate()));
+            }
+        }
+        if kind == MediaKind::Audio {
+            for rate in tones::CLOCK_RATES {
+                if tones::suits(rate, &formats)
+                    && let Some(pt) = numbers.tones(rate)
+                {
+                    formats.push(tones::format(pt, rate));
+                }
             }
         }
         formats

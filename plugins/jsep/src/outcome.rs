@@ -4,6 +4,7 @@ use crate::capability::send_key;
 use crate::description::{Feedback, Format, Section};
 use crate::fmtp::CodecKey;
 use crate::negotiator::{Agreed, Pending};
+use crate::tones;
 use crate::transceiver::Transceiver;
 use crate::{
     Direction, NegotiatedCodec, NegotiatedExtensions, NegotiatedLine, NegotiatedMedia,
@@ -150,6 +151,7 @@ impl<'a> Agreement<'a> {
                     .any(|key| theirs.is_some_and(|t| key.plays_as(t)))
         };
         let (local, remote) = self.matched().find(|(_, remote)| can(remote))?;
+        let tones = tones::agreed(self.local, self.remote, self.remote, self.remote);
         Some(NegotiatedSend {
             mid: mid.clone(),
             kind: transceiver.kind,
@@ -158,6 +160,7 @@ impl<'a> Agreement<'a> {
             rtx_ssrc: transceiver.rtx_ssrc,
             // RFC 3264 §6.1: what is sent bears the receiver's number.
             codec: self.codec(local, remote, remote, self.remote)?,
+            tones: tones::best(&tones, remote.clock_rate),
             extensions: self.extensions.clone(),
             active: self.direction.sends() && transceiver.able().sends(),
         })
@@ -174,6 +177,7 @@ impl<'a> Agreement<'a> {
             mid: mid.clone(),
             kind: transceiver.kind,
             codecs,
+            tones: tones::agreed(self.local, self.remote, self.local, self.local),
             ssrcs: sources(self.remote),
             rids: Vec::new(),
             extensions: self.extensions.clone(),

@@ -2,6 +2,7 @@
 //! Payload types of a BUNDLE group, where one number means one format (RFC 8843 §10.1.2).
 use crate::description::{Format, Section};
 use crate::fmtp::CodecKey;
+use crate::tones;
 use rtc_payload::{Codec, Pt};
 
 /// Numbers already given away, and what for.
@@ -14,6 +15,8 @@ pub(crate) struct PayloadTypes {
 enum Meaning {
     Codec(CodecKey),
     Rtx(Pt),
+    /// `telephone-event` of a clock rate.
+    Tones(u32),
     /// A format we have no use for.
     Foreign,
 }
@@ -42,6 +45,16 @@ impl PayloadTypes {
         self.number(Meaning::Rtx(apt), None)
     }
 
+    /// The number of the tones of a clock rate; favourites are Chromium's.
+    pub(crate) fn tones(&mut self, clock_rate: u32) -> Option<Pt> {
+        let favourite = if clock_rate == 8_000 {
+            Pt(126)
+        } else {
+            Pt(110)
+        };
+        self.number(Meaning::Tones(clock_rate), Some(favourite))
+    }
+
     fn number(&mut self, meaning: Meaning, favourite: Option<Pt>) -> Option<Pt> {
         if let Some((pt, _)) = self.used.iter().find(|(_, used)| *used == meaning) {
             return Some(*pt);
@@ -62,6 +75,9 @@ impl PayloadTypes {
 
 impl Meaning {
     fn of(format: &Format) -> Self {
+        if let Some(rate) = tones::clock_rate(format) {
+            return Self::Tones(rate);
+        }
         match (CodecKey::of(format), format.apt()) {
             (Some(key), _) => Self::Codec(key),
             (None, Some(apt)) => Self::Rtx(apt),

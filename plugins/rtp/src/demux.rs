@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Which m-line a packet belongs to (RFC 9143 §9.2): MID, then RID, then SSRC, then payload type.
 use crate::extension::Extensions;
-use crate::{CodecParams, RecvParams, RtpError};
-use rtc_payload::{Pt, Rid, Ssrc};
+use crate::{CodecParams, RecvParams, RtpError, ToneFormat};
+use rtc_payload::{Mid, Pt, Rid, Ssrc};
 use std::collections::HashMap;
 use std::time::Instant;
 
@@ -56,6 +56,33 @@ impl Demux {
         &self.lines
     }
 
+    /// Whether a payload type stands for tones.
+    pub(crate) fn is_tone(&self, pt: Pt) -> bool {
+        self.lines
+            .iter()
+            .any(|line| line.tones.iter().any(|tones| tones.pt == pt))
+    }
+
+    /// The m-line of an authentic packet of tones, and their format; latches its SSRC.
+    pub(crate) fn route_tone(
+        &mut self,
+        ssrc: u32,
+        pt: Pt,
+        extensions: &Extensions<'_>,
+        now: Instant,
+    ) -> Result<(Ssrc, Mid, ToneFormat), RtpError> {
+        let at = self.line(ssrc, pt, extensions);
+        let line = at.and_then(|at| Some((at, self.lines.get(at)?)));
+        let (at, line) = line.ok_or(RtpError::Unroutable)?;
+        let format = line.tones.iter().find(|tones| tones.pt == pt).copied();
+        let format = format.filter(|_| line.active).ok_or(RtpError::Unroutable)?;
+        let mid = line.mid.clone();
+        if !self.routes.contains_key(&ssrc) {
+            self.latch(ssrc, at, None, None, now);
+        }
+        Ok((Ssrc(ssrc), mid, format))
+    }
+
     /// Finds where an authentic packet goes, and latches its SSRC.
     pub(crate) fn route(
         &mut self,
@@ -106,6 +133,7 @@ impl Demux {
             line.codecs
                 .iter()
                 .any(|codec| codec.pt == pt || codec.rtx_pt == Some(pt))
+                || line.tones.iter().any(|tones| tones.pt == pt)
         };
         if let Some(mid) = extensions.mid {
             let at = self

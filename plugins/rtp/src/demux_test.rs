@@ -19,6 +19,7 @@ fn line(mid: &str, pt: u8, ssrc: Option<(u32, u32)>, rids: &[&str]) -> RecvParam
             transport_cc: true,
             remb: false,
         }],
+        tones: Vec::new(),
         ssrcs: ssrc
             .map(|(m, r)| (Ssrc(m), Some(Ssrc(r))))
             .into_iter()

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 //! What the media part of a session tells: frames received, keyframes wanted, rates.
+use crate::ReceivedTone;
 use bytes::Bytes;
 use rtc_payload::{Codec, FrameInfo, Mid, Pt, Rid, Ssrc, TrackId};
 use std::time::Instant;
@@ -53,6 +54,19 @@ pub enum MediaEvent {
     Estimate {
         /// Total for the session, bit/s.
         bits_per_second: u64,
+    },
+    /// The peer sent a tone; told once, when it is over.
+    Tone(ReceivedTone),
+    /// A tone we send begins (W3C tonechange).
+    ToneChange {
+        /// The sender's m-line.
+        mid: Mid,
+        /// The input whose audio it is part of.
+        track: TrackId,
+        /// The tone's character, `,` for a pause; empty when the series is over.
+        tone: String,
+        /// What waits behind it (W3C toneBuffer).
+        buffer: String,
     },
     /// The peer said goodbye for all SSRCs of an m-line (RTCP BYE).
     Ended {

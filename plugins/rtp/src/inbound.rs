@@ -9,7 +9,7 @@ use crate::receive::{RecvStream, give_back};
 use crate::reception::{SenderReport, round_trip};
 use crate::rtcp::Remb;
 use crate::{MediaEvent, RtpError};
-use rtc_payload::Pt;
+use rtc_payload::{Pt, Ssrc};
 use rtcp_types::prelude::*;
 use rtcp_types::{Fir, Nack, Packet as Rtcp, Pli, ReportBlock, Twcc};
 use rtp_types::RtpPacket;
@@ -99,6 +99,15 @@ impl Media {
             self.feedback.arrived(number, parsed.ssrc, now);
         }
         let pt = Pt(parsed.pt);
+        if self.demux.is_tone(pt) {
+            let route = self.demux.route_tone(parsed.ssrc, pt, &extensions, now)?;
+            let (range, rtp_time) = (parsed.payload, parsed.rtp_time);
+            let ssrc = route.0;
+            let payload = data.get(range).unwrap_or_default();
+            self.take_tone(route, payload, rtp_time, now);
+            self.note_tone(ssrc, index, data, now);
+            return Ok(());
+        }
         let target = self.demux.route(parsed.ssrc, pt, &extensions, now)?;
         let mut packet = Packet {
             payload: parsed.payload,
@@ -126,6 +135,18 @@ impl Media {
         self.next_report.get_or_insert(now + FIRST_REPORT);
         self.send_requests(now);
         Ok(())
+    }
+
+    /// A tone's packet has its place among those of the audio it is part of.
+    fn note_tone(&mut self, ssrc: Ssrc, index: u64, data: Vec<u8>, now: Instant) {
+        if let Some(stream) = self.receivers.iter_mut().find(|s| s.ssrc == ssrc) {
+            stream.pass_over(index, data, now);
+            stream.process(now, self.rtt, &mut self.pool, &mut self.events);
+        } else {
+            give_back(&mut self.pool, data);
+        }
+        self.next_report.get_or_insert(now + FIRST_REPORT);
+        self.send_requests(now);
     }
 
     pub(crate) fn measured_rtt(&mut self, measured: Duration) {

@@ -152,6 +152,7 @@ pub(crate) fn sender(mid: &str, track: u32, codec: CodecParams) -> SendParams {
         ssrc: Ssrc(1000 + track),
         rtx_ssrc: Ssrc(2000 + track),
         codec,
+        tone: None,
         extensions: extensions(),
         active: true,
     }
@@ -162,6 +163,7 @@ pub(crate) fn receiver(mid: &str, codec: CodecParams) -> RecvParams {
         mid: Mid::from(mid),
         kind: codec.codec.kind(),
         codecs: vec![codec],
+        tones: Vec::new(),
         ssrcs: Vec::new(),
         rids: Vec::new(),
         extensions: extensions(),

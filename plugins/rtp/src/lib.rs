@@ -53,6 +53,12 @@ mod rtcp;
 mod send;
 mod srtp;
 mod stats;
+mod tone;
+mod tone_receive;
+mod tone_send;
+mod tone_stream;
+#[cfg(test)]
+mod tone_test;
 mod train;
 mod twcc;
 
@@ -65,4 +71,7 @@ pub use media::{Media, MediaConfig};
 pub use packetize::Packetizer;
 pub use params::{CodecParams, ExtensionIds, RecvParams, SendParams};
 pub use stats::{MediaStats, RecvStats, SendStats};
+pub use tone::{
+    MAX_TONES, ReceivedTone, ToneError, ToneFormat, ToneTiming, tone_character, tone_event,
+};
 pub use train::Train;

@@ -7,6 +7,7 @@ use crate::pacer::Pacer;
 use crate::receive::RecvStream;
 use crate::send::SendStream;
 use crate::srtp::{Opener, Sealer};
+use crate::tone_receive::ToneReceiver;
 use crate::twcc::FeedbackLog;
 use crate::{
     ExtensionIds, MediaEvent, PacketBlock, RecvParams, RtpError, SendParams, Train, WallClock,
@@ -61,6 +62,8 @@ pub struct Media {
     used: HashMap<Ssrc, u64>,
     pub(crate) receivers: Vec<RecvStream>,
     pub(crate) demux: Demux,
+    /// The tones of the peer's SSRCs that send any.
+    pub(crate) tones: Vec<ToneReceiver>,
     /// Extensions of all m-lines: one mapping holds for a whole BUNDLE group (RFC 9143 §9.2).
     pub(crate) extensions: ExtensionIds,
     pub(crate) log: SentLog,
@@ -107,6 +110,7 @@ impl Media {
             used: HashMap::new(),
             receivers: Vec::new(),
             demux: Demux::default(),
+            tones: Vec::new(),
             extensions: ExtensionIds::default(),
             log: SentLog::default(),
             reader: FeedbackReader::default(),
@@ -164,7 +168,7 @@ impl Media {
             let stream = match kept {
                 Some(at) => {
                     let mut stream = old.swap_remove(at);
-                    stream.reconfigure(params);
+                    stream.reconfigure(params, &mut self.events);
                     stream
                 }
                 None => {
@@ -177,7 +181,8 @@ impl Media {
             };
             self.senders.push(stream);
         }
-        for stream in old {
+        for mut stream in old {
+            stream.cancel_tones(&mut self.events);
             let [media, rtx] = stream.next_indices();
             self.retire(stream.params.ssrc, media);
             self.retire(stream.params.rtx_ssrc, rtx);
@@ -207,7 +212,7 @@ impl Media {
                 tracing::warn!(mid = %params.mid, "SSRC given twice");
                 let mut params = params.clone();
                 params.active = false;
-                stream.reconfigure(params);
+                stream.reconfigure(params, &mut self.events);
             }
         }
     }
@@ -223,6 +228,8 @@ impl Media {
             stream.feedback_ssrc = line.feedback_ssrc;
             line.codecs.iter().any(|codec| codec.pt == stream.codec.pt)
         });
+        self.tones
+            .retain(|tones| recv.iter().any(|line| line.active && line.mid == tones.mid));
         let id = |pick: fn(&ExtensionIds) -> Option<u8>| {
             recv.iter().find_map(|line| pick(&line.extensions))
         };
@@ -316,6 +323,7 @@ impl Media {
         if self.next_report.is_some_and(|due| due <= now) {
             self.send_reports(now);
         }
+        self.advance_tones(now);
         self.drop_stale(now);
     }
 
@@ -340,8 +348,9 @@ impl Media {
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.keys.as_ref()?;
         let queued = self.senders.iter().any(SendStream::has_work);
-        let senders = self.senders.iter().filter_map(SendStream::keyframe_due);
+        let senders = self.senders.iter().filter_map(SendStream::deadline);
         let receivers = self.receivers.iter().filter_map(RecvStream::deadline);
+        let tones = self.tones.iter().filter_map(ToneReceiver::deadline);
         let own = [
             self.next_report,
             self.feedback.deadline(),
@@ -349,6 +358,7 @@ impl Media {
         ];
         senders
             .chain(receivers)
+            .chain(tones)
             .chain(own.into_iter().flatten())
             .min()
     }

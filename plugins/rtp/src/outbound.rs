@@ -27,6 +27,14 @@ const STALE_PAUSE: Duration = Duration::from_secs(2);
 /// Report blocks of one packet.
 const BLOCKS: usize = 31;
 
+/// What waits in a stream.
+#[derive(Clone, Copy)]
+enum Queue {
+    Tones,
+    Frames,
+    Repeats,
+}
+
 impl Media {
     /// The rate to send at; `None` for at once.
     fn pacing(&self, now: Instant) -> Option<f64> {
@@ -51,16 +59,19 @@ impl Media {
         Some(rate.max(queued as f64 * 8.0 / drain))
     }
 
-    /// Writes the next train: audio first and at once, then repeats, then video, as the pacer allows.
+    /// Writes the next train: tones, then audio, both at once, then repeats, then video, as the pacer allows.
     pub(crate) fn next_train(&mut self, now: Instant) -> Option<Train> {
         self.keys.as_ref()?;
         if !self.senders.iter().any(SendStream::has_work) {
             return None;
         }
+        if let Some(at) = self.senders.iter().position(SendStream::has_tones) {
+            return self.write(at, Queue::Tones, usize::MAX, now);
+        }
         let rate = self.pacing(now);
         let audio = |s: &SendStream| s.params.kind == MediaKind::Audio && s.has_queued();
         let train = match self.senders.iter().position(audio) {
-            Some(at) => self.write(at, false, usize::MAX, now),
+            Some(at) => self.write(at, Queue::Frames, usize::MAX, now),
             None => {
                 let budget = match rate {
                     Some(rate) => self.pacer.budget(rate, now)?,
@@ -74,8 +85,9 @@ impl Media {
                 self.repeats_next = !self.repeats_next && repeats.is_some() || oldest.is_none();
                 let repeated = repeats
                     .filter(|_| self.repeats_next)
-                    .and_then(|at| self.write(at, true, budget, now));
-                repeated.or_else(|| oldest.and_then(|at| self.write(at, false, budget, now)))
+                    .and_then(|at| self.write(at, Queue::Repeats, budget, now));
+                repeated
+                    .or_else(|| oldest.and_then(|at| self.write(at, Queue::Frames, budget, now)))
             }
         };
         let train = train?;
@@ -85,7 +97,7 @@ impl Media {
         Some(train)
     }
 
-    fn write(&mut self, at: usize, repeats: bool, budget: usize, now: Instant) -> Option<Train> {
+    fn write(&mut self, at: usize, queue: Queue, budget: usize, now: Instant) -> Option<Train> {
         let keys = self.keys.as_ref()?;
         let stream = self.senders.get_mut(at)?;
         let mut buffer = self.spare.pop().unwrap_or_default();
@@ -99,10 +111,10 @@ impl Media {
             buffer,
         };
         let first = stream.counters.packets == 0;
-        let train = if repeats {
-            stream.write_repeats(out, budget)
-        } else {
-            stream.write(out, budget)
+        let train = match queue {
+            Queue::Tones => stream.write_tones(out),
+            Queue::Frames => stream.write(out, budget),
+            Queue::Repeats => stream.write_repeats(out, budget),
         };
         if first && train.is_some() {
             // The first report right behind the first frame, so that the peer can align streams.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 //! What negotiation decides for one m-line: the seam between descriptions and packets.
+use crate::ToneFormat;
 use rtc_payload::{Codec, MediaKind, Mid, Pt, Rid, Ssrc, TrackId};
 
 /// One negotiated codec of an m-line with its payload types and feedback (RFC 4585 §4.2, RFC 4588).
@@ -57,6 +58,8 @@ pub struct SendParams {
     pub rtx_ssrc: Ssrc,
     /// The codec to send: the first of the negotiated ones that the input can make.
     pub codec: CodecParams,
+    /// How tones are sent on it: of audio, where the peer takes them.
+    pub tone: Option<ToneFormat>,
     /// Negotiated header extensions.
     pub extensions: ExtensionIds,
     /// Whether media may be sent now (direction allows it).
@@ -72,6 +75,8 @@ pub struct RecvParams {
     pub kind: MediaKind,
     /// Codecs the peer may send, in the answer's order.
     pub codecs: Vec<CodecParams>,
+    /// The formats in which the peer may send tones.
+    pub tones: Vec<ToneFormat>,
     /// SSRCs announced by `a=ssrc`, with the SSRC of their retransmissions from `a=ssrc-group:FID`.
     pub ssrcs: Vec<(Ssrc, Option<Ssrc>)>,
     /// Simulcast encodings the peer may send; empty without simulcast.

@@ -156,6 +156,36 @@ impl RecvStream {
         rtt
     }
 
+    /// Takes the place of a packet that is not part of any frame.
+    pub(crate) fn pass_over(&mut self, index: u64, data: Vec<u8>, now: Instant) {
+        self.last_seen = now;
+        self.ended = false;
+        self.counters.packets += 1;
+        self.reception.untimed(index);
+        if index > self.highest {
+            if index - self.highest > MAX_JUMP {
+                self.restart(now);
+            } else if self.codec.nack {
+                self.nacks.skipped(self.highest + 1..index, now);
+            }
+            self.highest = index;
+        } else {
+            self.nacks.arrived(index, now);
+        }
+        let packet = Packet {
+            data,
+            payload: 0..0,
+            rtp_time: self.highest_time,
+            marker: false,
+            pt: self.codec.pt.0,
+            arrived: now,
+            audio_level: None,
+        };
+        if self.assembly.wants(index) && !self.assembly.insert(index, packet) {
+            self.restart(now);
+        }
+    }
+
     /// Whether so long a time was lost that repeats would come too late to be of use.
     fn is_long_gap(&self, index: u64, rtp_time: u32) -> bool {
         let ticks = rtp_time.wrapping_sub(self.highest_time) as i32;

@@ -61,11 +61,16 @@ impl Reception {
         }
     }
 
-    /// Counts a packet that came under its own SSRC.
-    pub(crate) fn packet(&mut self, index: u64, rtp_time: u32, now: Instant) {
+    /// Counts a packet whose timestamp tells nothing of when it was sent: a tone's.
+    pub(crate) fn untimed(&mut self, index: u64) {
         self.received += 1;
         self.first = self.first.min(index);
         self.highest = self.highest.max(index);
+    }
+
+    /// Counts a packet that came under its own SSRC.
+    pub(crate) fn packet(&mut self, index: u64, rtp_time: u32, now: Instant) {
+        self.untimed(index);
         if let Some((before, at)) = self.transit {
             let ticks = now.saturating_duration_since(at).as_nanos() * u128::from(self.rate);
             let arrived = (ticks / 1_000_000_000) as i64;

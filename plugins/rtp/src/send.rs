@@ -4,8 +4,10 @@ use crate::estimate::SentLog;
 use crate::header::{HeaderTemplate, PerPacket};
 use crate::history::{Chunk, History};
 use crate::srtp::Sealer;
+use crate::tone_send::ToneSender;
+use crate::tone_stream::tone_template;
 use crate::train::{Coupling, Train};
-use crate::{PacketBlock, RtpError, SendParams};
+use crate::{ExtensionIds, MediaEvent, PacketBlock, RtpError, SendParams};
 use rtc_payload::MediaKind;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -31,7 +33,7 @@ pub(crate) struct Outgoing<'a> {
 
 impl Outgoing<'_> {
     /// A transport-wide number for a packet of `len` bytes, if its header has room for one.
-    fn number(&mut self, template: &HeaderTemplate, len: usize) -> u16 {
+    pub(crate) fn number(&mut self, template: &HeaderTemplate, len: usize) -> u16 {
         if template.numbered() {
             self.log.number(len, self.now)
         } else {
@@ -41,7 +43,7 @@ impl Outgoing<'_> {
 
     /// Appends a sealed packet; `original` is the sequence number that RTX puts before the payload,
     /// `nonce` the SSRC and index to seal with.
-    fn packet(
+    pub(crate) fn packet(
         &mut self,
         template: &HeaderTemplate,
         packet: &PerPacket,
@@ -101,7 +103,7 @@ pub(crate) struct SendStream {
     previous: Option<HeaderTemplate>,
     generation: u32,
     /// Extended numbers of the next packets; their low 48 bits are the SRTP indices.
-    next: u64,
+    pub(crate) next: u64,
     next_rtx: u64,
     history: History,
     queue: VecDeque<Queued>,
@@ -111,6 +113,8 @@ pub(crate) struct SendStream {
     keyframe_asked: Option<Instant>,
     keyframe_due: Option<Instant>,
     mid_known: bool,
+    pub(crate) tone_header: Option<HeaderTemplate>,
+    pub(crate) tones: ToneSender,
     /// RTP time and capture time of the newest block, for sender reports.
     pub(crate) newest: Option<(u32, Instant)>,
     pub(crate) last_fir: Option<u8>,
@@ -123,6 +127,7 @@ impl SendStream {
     /// so that a loss of the first packets cannot hide a roll-over (RFC 3711 §3.3.1).
     pub(crate) fn new(params: SendParams, first: u64, first_rtx: u64) -> Self {
         let (media, rtx) = templates(&params, false);
+        let tone_header = tone_template(&params, false);
         Self {
             waiting_for_keyframe: params.kind == MediaKind::Video,
             media,
@@ -138,6 +143,8 @@ impl SendStream {
             keyframe_asked: None,
             keyframe_due: None,
             mid_known: false,
+            tone_header,
+            tones: ToneSender::default(),
             newest: None,
             last_fir: None,
             counters: SendCounters::default(),
@@ -152,10 +159,13 @@ impl SendStream {
     }
 
     /// Takes the state after a negotiation; sequence numbers go on.
-    pub(crate) fn reconfigure(&mut self, params: SendParams) {
+    pub(crate) fn reconfigure(&mut self, params: SendParams, events: &mut VecDeque<MediaEvent>) {
         let source_changed =
             params.codec.codec != self.params.codec.codec || params.track != self.params.track;
         let resumed = params.active && !self.params.active;
+        if source_changed || !params.active || params.tone != self.params.tone {
+            self.cancel_tones(events);
+        }
         if params.codec.pt != self.params.codec.pt {
             // What was sent under another payload type can't be repeated under this one.
             self.history = History::default();
@@ -182,6 +192,7 @@ impl SendStream {
         let (media, rtx) = templates(&self.params, self.mid_known);
         self.previous = Some(std::mem::replace(&mut self.media, media));
         self.rtx = rtx;
+        self.tone_header = tone_template(&self.params, self.mid_known);
         self.generation = self.generation.wrapping_add(1);
     }
 
@@ -217,6 +228,9 @@ impl SendStream {
             return false;
         }
         self.newest = Some((block.rtp_time, block.captured));
+        if !self.is_video() && self.tones.silences(block.rtp_time, now) {
+            return true;
+        }
         if block.payloads.is_empty() {
             return true;
         }
@@ -257,7 +271,7 @@ impl SendStream {
 
     /// Whether anything waits to be sent.
     pub(crate) fn has_work(&self) -> bool {
-        self.has_queued() || self.has_repeats()
+        self.has_queued() || self.has_repeats() || self.has_tones()
     }
 
     /// Whether its packets carry transport-wide numbers.
@@ -280,9 +294,10 @@ impl SendStream {
         }
     }
 
-    /// When the wish is to be passed on.
-    pub(crate) fn keyframe_due(&self) -> Option<Instant> {
-        self.keyframe_due
+    /// When something is due: a wish to be passed on, a tone's next packet.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        let tones = self.tones.deadline();
+        [self.keyframe_due, tones].into_iter().flatten().min()
     }
 
     /// Whether the wish is to be passed on now; if so it is done with.
@@ -449,12 +464,18 @@ fn is_marked(block: &PacketBlock, index: usize) -> bool {
 fn templates(params: &SendParams, mid_known: bool) -> (HeaderTemplate, Option<HeaderTemplate>) {
     let mid = (!mid_known).then(|| params.mid.as_str());
     let codec = &params.codec;
-    let mut ids = params.extensions.clone();
-    // Numbers that nobody tells of would look like a silent peer.
-    ids.transport_cc = ids.transport_cc.filter(|_| codec.transport_cc);
+    let ids = extension_ids(params);
     let rtx = codec
         .rtx_pt
         .map(|pt| HeaderTemplate::new(pt, params.rtx_ssrc, &ids, mid));
     let media = HeaderTemplate::new(codec.pt, params.ssrc, &ids, mid);
     (media, rtx)
+}
+
+/// The extensions a stream's packets bear.
+pub(crate) fn extension_ids(params: &SendParams) -> ExtensionIds {
+    let mut ids = params.extensions.clone();
+    // Numbers that nobody tells of would look like a silent peer.
+    ids.transport_cc = ids.transport_cc.filter(|_| params.codec.transport_cc);
+    ids
 }

@@ -38,6 +38,29 @@ pub enum Command {
     /// Offers an m-line for data channels from now on, also while there is none (W3C webrtc-extensions §14
     /// alwaysNegotiateDataChannels), so that the peer can open one without another negotiation.
     OfferData,
+    /// Sends tones on the audio of a track, in place of those that wait (W3C insertDTMF). Told by
+    /// [`rtc_rtp::MediaEvent::ToneChange`], refused with [`crate::SessionError::Tones`].
+    InsertDtmf {
+        /// The input whose audio they are part of.
+        track: TrackId,
+        /// `0`-`9`, `A`-`D`, `*`, `#`, and `,` for two seconds of pause.
+        tones: String,
+        /// How long each tone lasts, ms; taken as 40-6000.
+        duration_ms: u32,
+        /// How long the silence after each is, ms; taken as 30-6000.
+        gap_ms: u32,
+    },
+    /// Begins a tone that lasts until it is stopped, six seconds at most; after those that wait.
+    StartTone {
+        /// The input whose audio it is part of.
+        track: TrackId,
+        /// Its character.
+        tone: char,
+        /// Loudness, -dBm0, 0-63.
+        volume: u8,
+    },
+    /// Stops the tone that was started.
+    StopTone(TrackId),
     /// Opens a data channel; told by [`crate::ChannelEvent::Opened`] or, if it can't be, by
     /// [`crate::ChannelEvent::Closed`]. May be asked for before the session is connected.
     OpenChannel(ChannelInit),

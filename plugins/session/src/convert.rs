@@ -3,8 +3,9 @@
 use crate::MediaState;
 use rtc_jsep::{
     NegotiatedCodec, NegotiatedExtensions, NegotiatedMedia, NegotiatedRecv, NegotiatedSend,
+    NegotiatedTones,
 };
-use rtc_rtp::{CodecParams, ExtensionIds, RecvParams, SendParams};
+use rtc_rtp::{CodecParams, ExtensionIds, RecvParams, SendParams, ToneFormat};
 
 /// The senders and receivers of a negotiation.
 pub(crate) fn params(media: &NegotiatedMedia) -> (Vec<SendParams>, Vec<RecvParams>) {
@@ -28,6 +29,10 @@ pub(crate) fn states(media: &NegotiatedMedia) -> Vec<MediaState> {
             .find(|recv| recv.mid == line.mid && recv.active)
             .map(|recv| recv.codecs.iter().map(codec).collect())
             .unwrap_or_default(),
+        sends_tones: media
+            .send
+            .iter()
+            .any(|send| send.mid == line.mid && send.active && send.tones.is_some()),
         streams: line.streams.clone(),
     };
     media.lines.iter().map(state).collect()
@@ -41,6 +46,7 @@ fn send(send: &NegotiatedSend) -> SendParams {
         ssrc: send.ssrc,
         rtx_ssrc: send.rtx_ssrc,
         codec: codec(&send.codec),
+        tone: send.tones.map(tones),
         extensions: extensions(&send.extensions),
         active: send.active,
     }
@@ -51,11 +57,20 @@ fn recv(recv: &NegotiatedRecv) -> RecvParams {
         mid: recv.mid.clone(),
         kind: recv.kind,
         codecs: recv.codecs.iter().map(codec).collect(),
+        tones: recv.tones.iter().copied().map(tones).collect(),
         ssrcs: recv.ssrcs.clone(),
         rids: recv.rids.clone(),
         extensions: extensions(&recv.extensions),
         feedback_ssrc: recv.feedback_ssrc,
         active: recv.active,
+    }
+}
+
+fn tones(tones: NegotiatedTones) -> ToneFormat {
+    ToneFormat {
+        pt: tones.pt,
+        clock_rate: tones.clock_rate,
+        events: tones.events,
     }
 }
 

@@ -54,6 +54,9 @@ pub enum SessionError {
     /// The peer ended the connection by `close_notify`.
     #[error("the peer closed the connection")]
     PeerClosed,
+    /// Tones were not sent (W3C insertDTMF).
+    #[error("no tones: {0}")]
+    Tones(rtc_rtp::ToneError),
     /// A fault of this software (a caught panic); only this session ends by it.
     #[error("internal error: {reason}")]
     Internal {

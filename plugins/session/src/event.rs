@@ -29,6 +29,8 @@ pub struct MediaState {
     pub kind: MediaKind,
     /// The input that is sent on it now, with the codec negotiated.
     pub sending: Option<(TrackId, CodecParams)>,
+    /// Tones can be sent on it while the connection is `connected` (W3C canInsertDTMF).
+    pub sends_tones: bool,
     /// The codecs the peer may send now; empty if it may not.
     pub receiving: Vec<CodecParams>,
     /// The peer's MediaStream ids (`a=msid`).

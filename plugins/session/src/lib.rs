@@ -36,6 +36,7 @@ mod sctp;
 mod session;
 mod state;
 mod stats;
+mod tones;
 
 pub use certificate::Certificate;
 pub use channel::{ChannelError, ChannelEvent, ChannelInit, ChannelKey};

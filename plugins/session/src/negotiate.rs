@@ -5,7 +5,7 @@
 //! call returns, and operations are in order by nature. What must wait for `stable` is an offer.
 use crate::candidates::{candidate_ufrag, local_name};
 use crate::session::Session;
-use crate::{Command, DataState, Event, SessionError, convert};
+use crate::{Command, DataState, Event, IceTransportPolicy, SessionError, convert};
 use rtc_jsep::{
     DescriptionKind, JsepError, LocalTransport, RemoteTransport, Setup, SignalingState,
     check_candidate,
@@ -23,6 +23,18 @@ impl Session {
             Command::RemoteDescription { kind, sdp } => self.remote_description(kind, &sdp, now),
             Command::RemoteCandidate { candidate, .. } => self.remote_candidate(&candidate, now),
             Command::RequestKeyframe(mid) => self.media.request_keyframe(&mid, now),
+            Command::InsertDtmf {
+                track,
+                tones,
+                duration_ms,
+                gap_ms,
+            } => self.insert_tones(track, &tones, duration_ms, gap_ms, now),
+            Command::StartTone {
+                track,
+                tone,
+                volume,
+            } => self.start_tone(track, tone, volume, now),
+            Command::StopTone(track) => self.media.stop_tone(track, now),
             // With no credentials told yet there are none to replace (PC-50).
             Command::RestartIce => self.restart_wanted |= self.has_told_credentials(),
             Command::OfferData => self.jsep.add_data(),
@@ -80,11 +92,13 @@ impl Session {
         if self.restart_wanted {
             self.ice.prepare_restart(now);
         }
+        self.gatherer.start(self.restart_wanted, now);
         match self.jsep.create_offer(&self.local_transport()) {
             Ok(sdp) => {
                 self.restart_offered = std::mem::take(&mut self.restart_wanted);
                 let kind = DescriptionKind::Offer;
                 self.events.push_back(Event::LocalDescription { kind, sdp });
+                self.carry_found(now);
             }
             Err(error) => {
                 self.ice.abandon_restart();
@@ -146,12 +160,14 @@ impl Session {
         } else {
             Setup::Passive
         };
+        self.gatherer.start(applied.ice_restart, now);
         let sdp = match self.jsep.create_answer(&self.local_transport(), role) {
             Ok(sdp) => sdp,
             Err(error) => return self.give_up_offer(&error.to_string()),
         };
         let kind = DescriptionKind::Answer;
         self.events.push_back(Event::LocalDescription { kind, sdp });
+        self.carry_found(now);
         self.answered = true;
         self.apply_transport(&transport, client, transport.ice_lite, now)
     }
@@ -252,6 +268,10 @@ impl Session {
             return self.candidates.hold(candidate);
         }
         if let Some(name) = local_name(&candidate) {
+            // It would show where we are (RFC 8827 §6.4).
+            if self.config.ice_transport_policy == IceTransportPolicy::Relay {
+                return Ok(());
+            }
             let name = name.to_owned();
             if self.candidates.resolve(&name, candidate)? {
                 self.events.push_back(Event::Resolve { name });
@@ -303,7 +323,7 @@ impl Session {
             pwd: ice.pwd,
             fingerprint: self.config.certificate.fingerprint(),
             candidates: ice.candidates,
-            gathering_done: true,
+            gathering_done: self.gatherer.is_done(),
         }
     }
 
@@ -315,7 +335,7 @@ impl Session {
         }
     }
 
-    fn refuse(&mut self, result: Result<(), SessionError>) {
+    pub(crate) fn refuse(&mut self, result: Result<(), SessionError>) {
         if let Err(error) = result {
             self.events.push_back(Event::Refused(error));
         }

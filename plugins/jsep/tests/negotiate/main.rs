@@ -10,3 +10,4 @@ mod kit;
 mod pair;
 mod peers;
 mod random;
+mod tones;
