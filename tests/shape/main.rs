@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each crate of the house may use of the house, as its Cargo.toml's `[dependencies]` say it.
-const EDGES: [(&str, &[&str]); 9] = [
+const EDGES: [(&str, &[&str]); 10] = [
     ("plugins/payload", &[]),
     ("plugins/rtp", &["rtc-payload"]),
     ("plugins/jsep", &["rtc-payload"]),
@@ -23,11 +23,13 @@ const EDGES: [(&str, &[&str]); 9] = [
             "rtc-signaller",
             "rtc-signaller-serve",
             "rtc-signaller-loopback",
+            "rtc-signaller-http",
         ],
     ),
     ("signallers/api", &[]),
     ("signallers/serve", &["rtc-signaller"]),
     ("signallers/loopback", &["rtc-signaller"]),
+    ("signallers/http", &["rtc-signaller"]),
 ];
 
 /// Crates in which time and bytes come in as arguments.

@@ -25,6 +25,7 @@ pub mod transform;
 fn plugin_init(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
     rtc_signaller_serve::register();
     rtc_signaller_loopback::register();
+    rtc_signaller_http::register();
     rtcsink::register(plugin)?;
     rtcsrc::register(plugin)
 }

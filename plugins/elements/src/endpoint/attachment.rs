@@ -80,4 +80,6 @@ pub(crate) trait Attachment: Send + Sync {
     fn listening(&self, _listening: &Listening) {}
     /// The signaller failed; running sessions live on.
     fn signaller_failed(&self, _text: &str) {}
+    /// The signaller gave up: no session runs and none will come.
+    fn signaller_closed(&self, _text: &str) {}
 }

@@ -75,8 +75,15 @@ fn connect(signaller: &Signaller, inbox: &Inbox) -> Vec<glib::SignalHandlerId> {
         let inbox = inbox.clone();
         move |signalled| inbox.send_signalled(signalled)
     };
-    let [requested, description, candidate, ended, listening, failed] =
-        std::array::from_fn(|_| send(inbox));
+    let [
+        requested,
+        description,
+        candidate,
+        ended,
+        listening,
+        failed,
+        closed,
+    ] = std::array::from_fn(|_| send(inbox));
     vec![
         signaller.connect_session_requested(move |_, session, peer, role, wish| {
             requested(Signalled::Requested {
@@ -115,6 +122,7 @@ fn connect(signaller: &Signaller, inbox: &Inbox) -> Vec<glib::SignalHandlerId> {
             });
         }),
         signaller.connect_error(move |_, text| failed(Signalled::Failed(text.into()))),
+        signaller.connect_closed(move |_, text| closed(Signalled::Closed(text.into()))),
     ]
 }
 

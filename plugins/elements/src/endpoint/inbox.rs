@@ -60,6 +60,7 @@ pub(super) enum Signalled {
         text: String,
     },
     Failed(String),
+    Closed(String),
 }
 
 /// The sending end.

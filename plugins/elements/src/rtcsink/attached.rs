@@ -75,6 +75,12 @@ impl Attachment for Attached {
             gst::element_warning!(element, gst::ResourceError::Failed, ("signalling: {text}"));
         }
     }
+
+    fn signaller_closed(&self, text: &str) {
+        if let Some(element) = self.0.upgrade() {
+            gst::element_error!(element, gst::ResourceError::Failed, ("signalling: {text}"));
+        }
+    }
 }
 
 fn post(element: &RtcSink, structure: gst::Structure) {

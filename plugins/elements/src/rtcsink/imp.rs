@@ -27,8 +27,8 @@ pub struct RtcSink {
                  until READY)")]
     #[property(name = "uri", get, set, type = String, member = uri, mutable_ready,
         blurb = "How peers are found: empty (default) = serve, an embedded web server with page, WHEP and \
-                 WebSocket at web-address, so that nothing else need be started; loopback:NAME; \
-                 application: (URI; changeable until READY)")]
+                 WebSocket at web-address, so that nothing else need be started; whip://HOST:PORT/PATH or \
+                 whips:// to publish to a WHIP server; loopback:NAME; application: (URI; changeable until READY)")]
     #[property(name = "signaller", get, set, nullable, type = Option<Signaller>, member = signaller, mutable_ready,
         blurb = "The object that carries the descriptions, in place of the one uri names; its properties \
                  are reached as signaller::name=value (object implementing GstRtcSignaller; default none = \

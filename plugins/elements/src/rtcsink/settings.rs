@@ -118,6 +118,7 @@ impl Settings {
         if let Some((_, signaller)) = self.made.as_ref().filter(|(uri, _)| *uri == self.uri) {
             return Ok(signaller.clone());
         }
+        endpoint::check_direction(&self.uri, "whep", "rtcsink sends; write whip")?;
         let signaller = endpoint::signaller(&self.uri, &[])?;
         self.made = Some((self.uri.clone(), signaller.clone()));
         Ok(signaller)

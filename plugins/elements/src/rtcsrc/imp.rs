@@ -27,7 +27,7 @@ pub struct RtcSrc {
     #[property(name = "endpoint", get, set, type = String, member = endpoint, mutable_ready,
         blurb = "Name of the endpoint: elements of one process with the same name share signalling, one UDP port and the sessions (text; empty, the default, for an endpoint of its own; may change in NULL)")]
     #[property(name = "uri", get, set, type = String, member = uri, mutable_ready,
-        blurb = "Where signalling is: empty (the default) to serve a publish page and WHIP at web-address, loopback:NAME for the other end in this process (URI; may change in NULL)")]
+        blurb = "Where signalling is: empty (the default) to serve a publish page and WHIP at web-address, whep://HOST:PORT/PATH or wheps:// to view a WHEP server, loopback:NAME for the other end in this process (URI; may change in NULL)")]
     #[property(name = "signaller", get, set, nullable, type = Option<Signaller>, member = signaller, mutable_ready,
         blurb = "An object that implements GstRtcSignaller, used instead of uri (object; NULL, the default, to make one by uri; may change in NULL)")]
     #[property(name = "web-address", get, set, type = String, member = web_address, mutable_ready,
@@ -313,7 +313,7 @@ impl URIHandlerImpl for RtcSrc {
 
     /// The schemes of signallers that bring media in and exist today.
     fn protocols() -> &'static [&'static str] {
-        &["loopback"]
+        &["whep", "wheps", "whep+http", "whep+https", "loopback"]
     }
 
     fn uri(&self) -> Option<String> {

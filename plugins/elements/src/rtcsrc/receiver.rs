@@ -113,6 +113,12 @@ impl Attachment for Receiver {
             gst::element_warning!(src, gst::ResourceError::Failed, ("signalling: {text}"));
         }
     }
+
+    fn signaller_closed(&self, text: &str) {
+        if let Some(src) = self.0.upgrade() {
+            gst::element_error!(src, gst::ResourceError::Failed, ("signalling: {text}"));
+        }
+    }
 }
 
 fn post(src: &RtcSrc, structure: gst::Structure) {

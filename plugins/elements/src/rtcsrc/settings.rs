@@ -58,6 +58,7 @@ impl Settings {
         if let Some((_, signaller)) = self.made.as_ref().filter(|(uri, _)| *uri == self.uri) {
             return Ok(signaller.clone());
         }
+        endpoint::check_direction(&self.uri, "whip", "rtcsrc receives; write whep")?;
         let signaller = rtc_signaller::registry::from_uri(&self.uri)?;
         // Of two equals the one that sends makes the offer.
         endpoint::set_if_there(&signaller, "role", "source");
