@@ -7,6 +7,7 @@ mod attachment;
 mod control;
 mod error;
 mod inbox;
+mod incoming;
 mod keyframe;
 mod peer;
 mod route;
@@ -231,17 +232,6 @@ pub(crate) fn signaller(uri: &str, properties: &[(&str, &str)]) -> Result<Signal
         set_if_there(&signaller, name, value);
     }
     Ok(signaller)
-}
-
-/// Refuses a URI whose scheme begins with `wrong`, for it carries media the other way.
-pub(crate) fn check_direction(uri: &str, wrong: &str, instead: &str) -> Result<(), String> {
-    let scheme = uri.split(':').next().unwrap_or_default();
-    let given = scheme.get(..wrong.len()).unwrap_or_default();
-    if !given.eq_ignore_ascii_case(wrong) {
-        return Ok(());
-    }
-    let rest = &uri[wrong.len()..];
-    Err(format!("uri={uri}: {instead}{rest} instead"))
 }
 
 /// Sets a property of elements that a signaller may have as well, or not.
