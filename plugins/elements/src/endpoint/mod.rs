@@ -234,6 +234,17 @@ pub(crate) fn signaller(uri: &str, properties: &[(&str, &str)]) -> Result<Signal
     Ok(signaller)
 }
 
+/// Refuses a URI whose scheme begins with `wrong`, for it carries media the other way.
+pub(crate) fn check_direction(uri: &str, wrong: &str, instead: &str) -> Result<(), String> {
+    let scheme = uri.split(':').next().unwrap_or_default();
+    let given = scheme.get(..wrong.len()).unwrap_or_default();
+    if !given.eq_ignore_ascii_case(wrong) {
+        return Ok(());
+    }
+    let rest = &uri[wrong.len()..];
+    Err(format!("uri={uri}: {instead}{rest} instead"))
+}
+
 /// Sets a property of elements that a signaller may have as well, or not.
 pub(crate) fn set_if_there(signaller: &Signaller, name: &str, value: &str) {
     if signaller.has_property(name) {
