@@ -35,6 +35,9 @@ impl Control {
                 gst::warning!(CAT, "signaller: {text}");
                 self.to_all(|attachment| attachment.signaller_failed(&text));
             }
+            Signalled::Closed(text) => {
+                self.to_all(|attachment| attachment.signaller_closed(&text));
+            }
             Signalled::Description { ref session, .. }
             | Signalled::Candidate { ref session, .. } => {
                 let waiting = self.pending.iter_mut().find(|p| p.session == *session);
