@@ -91,6 +91,7 @@ fn send_ns() -> f64 {
     let mut spent = 0;
     for _ in 0..ROUNDS {
         let transmit = Transmit {
+            transport: rtc_session::Transport::Udp,
             destination: receiver.local_addr().unwrap(),
             ecn: None,
             contents: &contents,
@@ -198,6 +199,7 @@ impl Call {
         loop {
             match self.sender.poll_output(now) {
                 Output::Transmit(transmit) => self.trains.push(transmit),
+                Output::Stream(_) => {}
                 Output::Event(event) => self.others.push(event),
                 Output::Timeout(_) => return,
             }
@@ -232,6 +234,7 @@ impl Call {
                         carry(&train, self.addresses[0], &mut self.sender, now);
                         self.viewer.recycle(train.contents);
                     }
+                    Output::Stream(_) => {}
                     Output::Event(event) => {
                         take(1, event, &mut self.connected, &mut self.sender, now)
                     }
@@ -259,6 +262,7 @@ fn carry(
         let is_media = contents[0] >> 6 == 2 && !(64..=95).contains(&(contents[1] & 0x7f));
         media += usize::from(is_media);
         let datagram = Datagram {
+            transport: rtc_session::Transport::Udp,
             source: train.source,
             destination: to,
             contents,
@@ -289,6 +293,10 @@ fn config(
         id: SessionId(id as u64),
         certificate: certificate.clone(),
         host_addresses: vec![address],
+        tcp_addresses: Vec::new(),
+        ice_servers: Vec::new(),
+        ice_transport_policy: rtc_session::IceTransportPolicy::All,
+        relay_port: 0,
         receive_codecs: vec![rtc_payload::Codec::Vp8],
         dtls_version: DtlsVersion::Auto,
         polite: true,

@@ -292,6 +292,7 @@ impl Pair {
     /// Lets a side receive a datagram as from the network.
     pub fn inject(&mut self, side: usize, packet: &Packet) {
         let datagram = Datagram {
+            transport: rtc_session::Transport::Udp,
             source: packet.source,
             destination: packet.destination,
             contents: &packet.contents,
@@ -345,6 +346,7 @@ impl Pair {
         for _ in 0..MAX_TURNS {
             match self.peers[side].session.poll_output(self.now) {
                 Output::Transmit(transmit) => self.transmit(side, transmit),
+                Output::Stream(_) => {}
                 Output::Event(event) => self.event(side, event),
                 Output::Timeout(at) => {
                     self.peers[side].deadline = at;
@@ -454,6 +456,10 @@ impl Peer {
                 id: SessionId(side as u64 + 1),
                 certificate: Arc::new(Certificate::generate().expect("a certificate can be made")),
                 host_addresses: addresses.clone(),
+            tcp_addresses: Vec::new(),
+            ice_servers: Vec::new(),
+            ice_transport_policy: rtc_session::IceTransportPolicy::All,
+            relay_port: 0,
                 receive_codecs: vec![Codec::Vp8, Codec::Opus],
                 dtls_version: config.versions[side],
                 polite: side == 1,

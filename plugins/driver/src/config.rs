@@ -2,8 +2,11 @@
 //! What a driver and its sessions are made with.
 use rtc_payload::{Codec, SessionId};
 use rtc_rtp::WallClock;
-use rtc_session::{Certificate, DtlsVersion, SessionConfig};
+use rtc_session::{
+    Certificate, DtlsVersion, IceServer, IceTransportPolicy, ServerUrl, SessionConfig,
+};
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Which IP versions to use.
@@ -43,6 +46,12 @@ pub struct DriverConfig {
     /// Whether `.local` names of peers are looked up by multicast DNS (RFC 6762). If not, their
     /// candidates are not used.
     pub resolve_mdns: bool,
+    /// Whether connections are taken by TCP on the UDP port's number, and made to peers that take them
+    /// (RFC 6544). Of use where UDP is blocked.
+    pub ice_tcp: bool,
+    /// A PEM file of the certificate authorities that TURN servers over TLS are verified with; `None`
+    /// for those of the system.
+    pub tls_ca: Option<PathBuf>,
     /// Blocks that may wait for the io thread, at least 1; 256 are more than a second of any stream.
     pub media_lane: usize,
 }
@@ -55,6 +64,8 @@ impl Default for DriverConfig {
             interfaces: Vec::new(),
             announced: Vec::new(),
             resolve_mdns: true,
+            ice_tcp: true,
+            tls_ca: None,
             media_lane: 256,
         }
     }
@@ -67,6 +78,10 @@ pub struct SessionOptions {
     pub certificate: Arc<Certificate>,
     /// Codecs that may be received, most wanted first.
     pub receive_codecs: Vec<Codec>,
+    /// STUN and TURN servers; without any nothing leaves for a third party.
+    pub ice_servers: Vec<IceServer>,
+    /// Which candidates may be used.
+    pub ice_transport_policy: IceTransportPolicy,
     /// DTLS versions.
     pub dtls_version: DtlsVersion,
     /// The polite side of perfect negotiation (W3C webrtc-pc §10.7).
@@ -95,6 +110,8 @@ impl SessionOptions {
         Self {
             certificate,
             receive_codecs: Codec::all().collect(),
+            ice_servers: Vec::new(),
+            ice_transport_policy: IceTransportPolicy::default(),
             dtls_version: DtlsVersion::default(),
             polite: true,
             retransmission: true,
@@ -107,17 +124,26 @@ impl SessionOptions {
         }
     }
 
+    /// Whether one of the servers' URIs is such.
+    pub(crate) fn uses(&self, such: impl Fn(&ServerUrl) -> bool) -> bool {
+        self.ice_servers.iter().flat_map(IceServer::urls).any(such)
+    }
+
     pub(crate) fn into_config(
         self,
         id: SessionId,
-        host_addresses: Vec<SocketAddr>,
+        places: Places,
         cname: String,
         wall: WallClock,
     ) -> SessionConfig {
         SessionConfig {
             id,
             certificate: self.certificate,
-            host_addresses,
+            host_addresses: places.udp,
+            tcp_addresses: places.tcp,
+            relay_port: places.relay_port,
+            ice_servers: self.ice_servers,
+            ice_transport_policy: self.ice_transport_policy,
             receive_codecs: self.receive_codecs,
             dtls_version: self.dtls_version,
             polite: self.polite,
@@ -131,4 +157,13 @@ impl SessionOptions {
             wall,
         }
     }
+}
+
+/// Where a session is reached.
+#[derive(Debug)]
+pub(crate) struct Places {
+    pub(crate) udp: Vec<SocketAddr>,
+    pub(crate) tcp: Vec<SocketAddr>,
+    /// The port TURN servers are asked from by UDP.
+    pub(crate) relay_port: u16,
 }

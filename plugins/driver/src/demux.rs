@@ -29,6 +29,8 @@ pub(crate) struct Demux {
     checks: HashMap<Transaction, Check>,
     check_order: VecDeque<Transaction>,
     sessions: Vec<Option<Known>>,
+    /// Local ports that are one session's alone: what TURN servers send to.
+    owned: HashMap<u16, usize>,
 }
 
 /// A remote address, and the local port it is reached from.
@@ -40,6 +42,8 @@ struct Check {
     slot: usize,
     session: SessionId,
     path: Path,
+    /// Of a server, which many sessions may ask from one port.
+    server: bool,
 }
 
 /// What is known of the session in a slot.
@@ -99,8 +103,26 @@ impl Demux {
         self.ufrags.insert(ufrag.into(), slot);
     }
 
+    /// A local port is one session's alone.
+    pub(crate) fn own(&mut self, slot: usize, port: u16) {
+        self.owned.insert(port, slot);
+    }
+
+    pub(crate) fn disown(&mut self, port: u16) {
+        self.owned.remove(&port);
+    }
+
+    /// The slot a STUN request names.
+    pub(crate) fn named(&self, contents: &[u8]) -> Option<usize> {
+        let binding = Binding::parse(contents).filter(|one| one.kind == Kind::Request)?;
+        self.ufrags.get(binding.ufrag()?).copied()
+    }
+
     /// The slot a datagram is for.
     pub(crate) fn route(&mut self, datagram: &Datagram<'_>) -> Option<usize> {
+        if let Some(slot) = self.owned.get(&datagram.destination.port()) {
+            return Some(*slot);
+        }
         let path = (datagram.source, datagram.destination.port());
         let owner = self.addresses.get(&path).copied();
         if !is_stun(datagram.contents) {
@@ -113,6 +135,9 @@ impl Demux {
             Kind::Success | Kind::Error => {
                 let check = self.checks.remove(&binding.transaction)?;
                 let slot = self.is_live(&check).then_some(check.slot)?;
+                if check.server {
+                    return (check.path == path).then_some(slot);
+                }
                 if binding.kind == Kind::Success && check.path == path {
                     self.claim(slot, path);
                 }
@@ -127,7 +152,7 @@ impl Demux {
 
     /// Learns from what a session sends: its checks, and that it recognised a check of its peer.
     pub(crate) fn sent(&mut self, slot: usize, transmit: &Transmit) {
-        if !is_stun(&transmit.contents) {
+        if !is_stun(&transmit.contents) || self.owned.contains_key(&transmit.source.port()) {
             return;
         }
         let Some(binding) = Binding::parse(&transmit.contents) else {
@@ -135,14 +160,17 @@ impl Demux {
         };
         let path = (transmit.destination, transmit.source.port());
         match binding.kind {
-            Kind::Request => self.note_check(slot, binding.transaction, path),
+            Kind::Request => {
+                let server = binding.ufrag().is_none();
+                self.note_check(slot, binding.transaction, path, server);
+            }
             // Answered, so the request bore the session's password (RFC 8445 §7.3).
             Kind::Success => self.claim(slot, path),
             Kind::Indication | Kind::Error => {}
         }
     }
 
-    fn note_check(&mut self, slot: usize, transaction: Transaction, path: Path) {
+    fn note_check(&mut self, slot: usize, transaction: Transaction, path: Path, server: bool) {
         let Some(session) = self.id(slot) else {
             return;
         };
@@ -150,6 +178,7 @@ impl Demux {
             slot,
             session,
             path,
+            server,
         };
         if self.checks.insert(transaction, check).is_some() {
             return;

@@ -27,6 +27,7 @@ fn demux(sessions: usize) -> Demux {
 
 fn arrives(demux: &mut Demux, port: u16, contents: &[u8]) -> Option<usize> {
     demux.route(&Datagram {
+        transport: rtc_session::Transport::Udp,
         source: address(port),
         destination: ours(),
         contents,
@@ -37,6 +38,7 @@ fn sends(demux: &mut Demux, slot: usize, port: u16, contents: Vec<u8>) {
     demux.sent(
         slot,
         &Transmit {
+            transport: rtc_session::Transport::Udp,
             source: ours(),
             destination: address(port),
             contents,

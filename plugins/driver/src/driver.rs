@@ -6,21 +6,22 @@
 use crate::counters::count;
 use crate::deadline::Deadlines;
 use crate::demux::Demux;
-use crate::inbox::{Control, Handle, Inbox, JoinGuard, Lanes, local_addresses};
-use crate::ports::{Family, Ports, WAKER};
+use crate::inbox::{Control, Handle, Inbox, JoinGuard, Lanes, Opening, local_addresses};
+use crate::names::Names;
+use crate::ports::{Ports, WAKER};
 use crate::resolve::Resolver;
 use crate::slots::{Entry, Slots};
 use crate::socket::Buffers;
+use crate::streams::Streams;
+use crate::tcp::Connections;
 use crate::{DriverConfig, DriverError, Outlet};
 use bytes::Bytes;
 use mio::{Events, Poll, Waker};
 use rtc_payload::SessionId;
 use rtc_rtp::{MediaEvent, PacketBlock};
-use rtc_session::{
-    ChannelKey, Command, Datagram, Event, Output, Session, SessionConfig, SessionError,
-};
+use rtc_session::{ChannelKey, Command, Datagram, Event, Output, Session, SessionError, Transport};
 use std::any::Any;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -63,16 +64,22 @@ impl Driver {
         let foreign = config.announced.iter().filter(|ip| !local.contains(ip));
         ports.set_foreign(foreign.copied().collect());
         let port = ports.port();
+        let connections = match config.ice_tcp {
+            true => Connections::listen(config.ip_families, port, ports.registry()),
+            false => Connections::default(),
+        };
+        let tcp = [IpAddr::from([0, 0, 0, 0]), IpAddr::from([0; 16])];
+        let tcp = tcp.map(|any| connections.listens(any));
         let waker = Waker::new(poll.registry(), WAKER).map_err(DriverError::Thread)?;
         let (lanes, inbox) = Lanes::new(waker, config.media_lane);
         let resolver = config.resolve_mdns.then(Resolver::default);
         let spawn = |inbox, alive| {
-            thread::Builder::new()
-                .name("rtc-io".into())
-                .spawn(move || Io::new(poll, ports, inbox, resolver, outlet).run(alive))
+            thread::Builder::new().name("rtc-io".into()).spawn(move || {
+                Io::new(poll, ports, connections, inbox, resolver, outlet).run(alive)
+            })
         };
         lanes
-            .into_thread(inbox, config, port, spawn)
+            .into_thread(inbox, config, (port, tcp), spawn)
             .map_err(DriverError::Thread)
     }
 }
@@ -88,14 +95,17 @@ fn wanted(config: &DriverConfig) -> String {
     }
 }
 
-struct Io {
+pub(crate) struct Io {
     poll: Poll,
-    ports: Ports,
-    inbox: Inbox,
+    pub(crate) ports: Ports,
+    pub(crate) streams: Streams,
+    pub(crate) connections: Connections,
+    pub(crate) names: Names,
+    pub(crate) inbox: Inbox,
     outlet: Box<dyn Outlet>,
     resolver: Option<Resolver>,
-    slots: Slots,
-    demux: Demux,
+    pub(crate) slots: Slots,
+    pub(crate) demux: Demux,
     deadlines: Deadlines,
     /// Blocks were left in the media lane.
     more_media: bool,
@@ -111,6 +121,7 @@ impl Io {
     fn new(
         poll: Poll,
         ports: Ports,
+        connections: Connections,
         inbox: Inbox,
         resolver: Option<Resolver>,
         outlet: Box<dyn Outlet>,
@@ -118,6 +129,9 @@ impl Io {
         Self {
             poll,
             ports,
+            streams: Streams::default(),
+            connections,
+            names: Names::default(),
             inbox,
             outlet,
             resolver,
@@ -166,14 +180,18 @@ impl Io {
         }
         let now = Instant::now();
         for event in events.iter().filter(|event| event.token() != WAKER) {
-            self.ports
-                .ready(event.token(), event.is_readable(), event.is_writable(), now);
+            let token = event.token();
+            if !self.note_ready(token) {
+                self.ports
+                    .ready(token, event.is_readable(), event.is_writable(), now);
+            }
         }
         self.inbox.alarm.reset();
         self.take_control(now);
         self.take_answers(now);
         self.take_timeouts(now);
         self.take_datagrams(buffers, now);
+        self.take_streams(now);
         self.take_media(now);
         self.count();
         now
@@ -181,13 +199,15 @@ impl Io {
 
     /// How long the poller may sleep.
     fn wait(&self, limit: Option<Instant>) -> Option<Duration> {
-        if self.more_control || self.more_media || self.ports.is_readable() {
+        let streams = self.streams.has_work() || self.connections.has_work();
+        if self.more_control || self.more_media || self.ports.is_readable() || streams {
             return Some(Duration::ZERO);
         }
         let resolver = self.resolver.as_ref();
         let earliest = [
             self.deadlines.earliest(),
             resolver.and_then(Resolver::wake_at),
+            self.connections.wake_at(),
             limit,
         ];
         let earliest = earliest.into_iter().flatten().min()?;
@@ -202,7 +222,10 @@ impl Io {
                 return;
             };
             match control {
-                Control::Open(config, family) => self.open(*config, family, now),
+                Control::Open(opening) => self.open(*opening, now),
+                Control::Addresses(id, name, addresses) => {
+                    self.server_resolved(id, &name, &addresses, now);
+                }
                 Control::Command(id, command) => {
                     self.with(id, now, |session| session.handle_command(command, now));
                 }
@@ -290,7 +313,7 @@ impl Io {
     }
 
     /// Whether the session is still there and has to be drained.
-    fn input(&mut self, slot: usize, datagram: Datagram<'_>, now: Instant) -> bool {
+    pub(crate) fn input(&mut self, slot: usize, datagram: Datagram<'_>, now: Instant) -> bool {
         let Some(entry) = self.slots.get(slot) else {
             return false;
         };
@@ -338,19 +361,27 @@ impl Io {
         sends
     }
 
-    fn open(&mut self, config: SessionConfig, family: Family, now: Instant) {
+    fn open(&mut self, opening: Opening, now: Instant) {
+        let Opening {
+            config,
+            own_ports,
+            relay_port,
+            sockets,
+            tls,
+        } = opening;
         let id = config.id;
         if self.closing {
             self.tell(id, Event::Closed(None));
             return;
         }
-        let own_port = config.host_addresses.first().map(SocketAddr::port);
-        let own_port = own_port.filter(|_| !family.is_empty());
         match guard(|| Session::new(config, now)) {
             Ok(session) => {
-                let slot = self.slots.insert(id, session, own_port);
-                self.ports.add(family);
+                let slot = self.slots.insert(id, session, own_ports, tls);
+                self.ports.add(sockets);
                 self.demux.add(slot, id);
+                if let Some(port) = relay_port {
+                    self.demux.own(slot, port);
+                }
                 self.note_ufrag(slot);
                 self.drain(slot, now);
             }
@@ -370,14 +401,14 @@ impl Io {
         }
     }
 
-    fn with(&mut self, id: SessionId, now: Instant, input: impl FnOnce(&mut Session)) {
+    pub(crate) fn with(&mut self, id: SessionId, now: Instant, input: impl FnOnce(&mut Session)) {
         if let Some(slot) = self.slots.find(id) {
             self.call(slot, now, input);
         }
     }
 
     /// One input into a session, and all outputs that follow from it.
-    fn call(&mut self, slot: usize, now: Instant, input: impl FnOnce(&mut Session)) {
+    pub(crate) fn call(&mut self, slot: usize, now: Instant, input: impl FnOnce(&mut Session)) {
         let Some(entry) = self.slots.get(slot) else {
             return;
         };
@@ -387,18 +418,25 @@ impl Io {
         }
     }
 
-    fn drain(&mut self, slot: usize, now: Instant) {
+    pub(crate) fn drain(&mut self, slot: usize, now: Instant) {
         for _ in 0..OUTPUTS_A_TURN {
             let Some(entry) = self.slots.get(slot) else {
                 return;
             };
             match guard(|| entry.session.poll_output(now)) {
                 Ok(Output::Transmit(transmit)) => {
-                    self.demux.sent(slot, &transmit);
-                    if let Some(buffer) = self.ports.send(transmit, now) {
+                    let buffer = match transmit.transport {
+                        Transport::Udp => {
+                            self.demux.sent(slot, &transmit);
+                            self.ports.send(transmit, now)
+                        }
+                        Transport::Tcp => Some(self.send_framed(slot, transmit, now)),
+                    };
+                    if let (Some(buffer), Some(entry)) = (buffer, self.slots.get(slot)) {
                         entry.session.recycle(buffer);
                     }
                 }
+                Ok(Output::Stream(stream)) => self.handle_stream_output(slot, stream),
                 Ok(Output::Event(event)) => self.take_event(slot, event, now),
                 Ok(Output::Timeout(at)) => {
                     self.deadlines.set(slot, at.max(now + SHORTEST_WAIT));
@@ -416,6 +454,7 @@ impl Io {
         };
         let id = entry.id;
         match event {
+            Event::ResolveServer { name } => return self.resolve_server(id, name),
             Event::Resolve { name } => return self.resolve(slot, id, &name, now),
             Event::Closed(error) => return self.end(slot, error),
             Event::Media(ref media) => self.slots.set_media(slot, media),
@@ -466,9 +505,9 @@ impl Io {
         if let Some(resolver) = &mut self.resolver {
             resolver.forget(entry.id);
         }
-        if let Some(port) = entry.own_port {
-            self.ports.close(port);
-        }
+        self.end_streams(slot);
+        let mut entry = entry;
+        self.close_ports(std::mem::take(&mut entry.own_ports));
         let id = entry.id;
         let _ = guard(|| drop(entry));
         self.tell(id, Event::Closed(error));

@@ -1,21 +1,24 @@
 // SPDX-License-Identifier: MPL-2.0
 //! The one door in: a handle with a control lane, never full, and a media lane, never waited for.
+use crate::config::Places;
 use crate::counters::{Counters, count};
 use crate::interfaces::host_addresses;
 use crate::ports::{Family, bind_any};
+use crate::roots::client_config;
 use crate::{DriverConfig, DriverCounters, SessionOptions};
 use bytes::Bytes;
 use mio::Waker;
 use rtc_payload::{Codec, SessionId, TrackId};
 use rtc_rtp::{PacketBlock, WallClock};
-use rtc_session::{ChannelKey, Command, SessionConfig, SessionStats};
+use rtc_session::{ChannelKey, Command, ServerTransport, ServerUrl, SessionConfig, SessionStats};
+use rustls::ClientConfig;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{
     Receiver, RecvTimeoutError, Sender, SyncSender, TrySendError, channel, sync_channel,
 };
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use std::{fmt, io};
@@ -28,13 +31,26 @@ pub(crate) type StatsReply = Box<dyn FnOnce(SessionStats) + Send>;
 
 /// What goes through the control lane, in the order asked.
 pub(crate) enum Control {
-    /// A session, and the sockets of its own port if it has one.
-    Open(Box<SessionConfig>, Family),
+    /// A session.
+    Open(Box<Opening>),
+    /// Addresses of a server's name.
+    Addresses(SessionId, String, Vec<IpAddr>),
     Command(SessionId, Command),
     /// A message for every session that has the channel.
     Message(ChannelKey, Bytes, bool),
     Stats(SessionId, StatsReply),
     Panic(SessionId),
+}
+
+/// A session to be opened, with what is its own.
+pub(crate) struct Opening {
+    pub(crate) config: SessionConfig,
+    pub(crate) own_ports: Vec<u16>,
+    /// The one of these that TURN servers are asked from.
+    pub(crate) relay_port: Option<u16>,
+    /// Of its own ports.
+    pub(crate) sockets: Family,
+    pub(crate) tls: Option<Arc<ClientConfig>>,
 }
 
 /// A running driver, as all others see it. Clones are cheap and equal.
@@ -58,12 +74,43 @@ impl Handle {
         let id = SessionId(NEXT.fetch_add(1, Ordering::Relaxed));
         // RFC 7022 §4.2: 96 random bits, new for each session, so that sessions cannot be linked.
         let cname = format!("{:024x}", rand::random::<u128>() >> 32);
-        let (port, family) = match options.own_port {
+        let (port, mut sockets) = match options.own_port {
             true => self.0.own_port(),
             false => (self.0.port, Family::new()),
         };
-        let config = options.into_config(id, self.0.addresses(port), cname, self.0.wall);
-        self.0.control(Control::Open(Box::new(config), family));
+        let mut own_ports = match sockets.is_empty() {
+            true => Vec::new(),
+            false => vec![port],
+        };
+        let by = |transport| move |url: &ServerUrl| url.relays() && url.transport() == transport;
+        let mut relay_port = None;
+        if options.uses(by(ServerTransport::Udp)) {
+            // An allocation belongs to one pair of addresses, so the port of all won't do.
+            let (port, family) = self.0.own_port();
+            if !family.is_empty() {
+                sockets.extend(family);
+                own_ports.push(port);
+                relay_port = Some(port);
+            }
+        }
+        let tls = options
+            .uses(by(ServerTransport::Tls))
+            .then(|| self.0.tls())
+            .flatten();
+        let udp = self.0.addresses(port);
+        let places = Places {
+            tcp: self.0.tcp_addresses(&udp),
+            udp,
+            relay_port: relay_port.unwrap_or(0),
+        };
+        let opening = Opening {
+            config: options.into_config(id, places, cname, self.0.wall),
+            own_ports,
+            relay_port,
+            sockets,
+            tls,
+        };
+        self.0.control(Control::Open(Box::new(opening)));
         id
     }
 
@@ -144,6 +191,10 @@ struct Shared {
     counters: Arc<Counters>,
     config: DriverConfig,
     port: u16,
+    /// Whether TCP is taken by IPv4, by IPv6.
+    tcp: [bool; 2],
+    /// Whom TLS trusts, once it was asked for.
+    tls: OnceLock<Option<Arc<ClientConfig>>>,
     /// One reading for all sessions, so that their reports agree with each other.
     wall: WallClock,
 }
@@ -169,6 +220,23 @@ impl Shared {
                 (self.port, Family::new())
             }
         }
+    }
+
+    fn tls(&self) -> Option<Arc<ClientConfig>> {
+        let load = || {
+            client_config(self.config.tls_ca.as_deref())
+                .inspect_err(|reason| tracing::warn!(reason, "TURN servers can't be verified"))
+                .ok()
+        };
+        self.tls.get_or_init(load).clone()
+    }
+
+    fn tcp_addresses(&self, udp: &[SocketAddr]) -> Vec<SocketAddr> {
+        let taken = |ip: IpAddr| self.tcp[usize::from(ip.is_ipv6())];
+        udp.iter()
+            .filter(|at| taken(at.ip()))
+            .map(|at| SocketAddr::new(at.ip(), self.port))
+            .collect()
     }
 
     fn addresses(&self, port: u16) -> Vec<SocketAddr> {
@@ -250,6 +318,8 @@ pub(crate) fn local_addresses(config: &DriverConfig) -> io::Result<Vec<IpAddr>> 
 /// The io thread's ends of the lanes.
 pub(crate) struct Inbox {
     pub(crate) control: Receiver<Control>,
+    /// Into the control lane, for threads of the driver's own.
+    pub(crate) answers: Sender<Control>,
     pub(crate) media: Receiver<Arc<PacketBlock>>,
     pub(crate) alarm: Arc<Alarm>,
     pub(crate) gaps: Arc<Gaps>,
@@ -268,6 +338,7 @@ impl Lanes {
         let (media, media_end) = sync_channel(media_lane.max(1));
         let inbox = Inbox {
             control: control_end,
+            answers: control.clone(),
             media: media_end,
             alarm: Arc::new(Alarm {
                 rung: AtomicBool::new(false),
@@ -286,7 +357,7 @@ impl Lanes {
         self,
         inbox: Inbox,
         config: DriverConfig,
-        port: u16,
+        (port, tcp): (u16, [bool; 2]),
         spawn: impl FnOnce(Inbox, SyncSender<()>) -> io::Result<JoinHandle<()>>,
     ) -> io::Result<(Handle, JoinGuard)> {
         let (alive, ended) = sync_channel(0);
@@ -305,6 +376,8 @@ impl Lanes {
             counters,
             config,
             port,
+            tcp,
+            tls: OnceLock::new(),
             wall: wall_clock(),
         }));
         Ok((handle, guard))
@@ -319,7 +392,7 @@ pub(crate) struct Alarm {
 }
 
 impl Alarm {
-    fn ring(&self) {
+    pub(crate) fn ring(&self) {
         if !self.rung.swap(true, Ordering::AcqRel)
             && let Err(error) = self.waker.wake()
         {

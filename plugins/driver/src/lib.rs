@@ -22,12 +22,18 @@ mod driver;
 mod error;
 mod inbox;
 mod interfaces;
+mod names;
+mod network;
 mod outlet;
 mod ports;
 mod resolve;
+mod roots;
 mod slots;
 mod socket;
+mod streams;
 mod stun;
+mod tcp;
+mod wire;
 
 pub use config::{DriverConfig, IpFamilies, SessionOptions};
 pub use counters::DriverCounters;

@@ -63,6 +63,10 @@ impl Ports {
         Ok(ports)
     }
 
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
     pub(crate) fn set_foreign(&mut self, foreign: Vec<IpAddr>) {
         self.foreign = foreign;
     }

@@ -2,7 +2,9 @@
 //! The sessions of a driver by slot number, and which of them send what.
 use rtc_payload::{Codec, Mid, SessionId, TrackId};
 use rtc_session::{MediaState, Session};
+use rustls::ClientConfig;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// What feeds a sender: an input and the codec it is encoded with.
 pub(crate) type Feed = (TrackId, Codec);
@@ -11,8 +13,10 @@ pub(crate) type Feed = (TrackId, Codec);
 pub(crate) struct Entry {
     pub(crate) id: SessionId,
     pub(crate) session: Session,
-    /// The UDP port it has for itself.
-    pub(crate) own_port: Option<u16>,
+    /// The UDP ports it has for itself.
+    pub(crate) own_ports: Vec<u16>,
+    /// Whom its TLS connections trust.
+    pub(crate) tls: Option<Arc<ClientConfig>>,
     feeds: Vec<(Feed, Mid)>,
 }
 
@@ -30,12 +34,14 @@ impl Slots {
         &mut self,
         id: SessionId,
         session: Session,
-        own_port: Option<u16>,
+        own_ports: Vec<u16>,
+        tls: Option<Arc<ClientConfig>>,
     ) -> usize {
         let entry = Some(Entry {
             id,
             session,
-            own_port,
+            own_ports,
+            tls,
             feeds: Vec::new(),
         });
         let slot = match self.free.pop() {

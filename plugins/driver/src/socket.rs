@@ -3,7 +3,7 @@
 use mio::net::UdpSocket;
 use mio::{Interest, Registry, Token};
 use quinn_udp::{RecvMeta, UdpSocketState};
-use rtc_session::{Datagram, Transmit};
+use rtc_session::{Datagram, Transmit, Transport};
 use socket2::{Domain, Protocol, Socket as RawSocket, Type};
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSliceMut};
@@ -53,6 +53,7 @@ impl Buffers {
             train
                 .chunks(meta.stride.max(1))
                 .map(move |contents| Datagram {
+                    transport: Transport::Udp,
                     source: plain(meta.addr),
                     destination,
                     contents,

@@ -38,6 +38,7 @@ impl Bench {
         segment_size: Option<usize>,
     ) -> Option<Vec<u8>> {
         let transmit = Transmit {
+            transport: Transport::Udp,
             source: SocketAddr::new(LOCALHOST, self.socket.local().port()),
             destination,
             contents,

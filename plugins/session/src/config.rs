@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 //! What a session is made with.
-use crate::Certificate;
+use crate::{Certificate, IceServer, IceTransportPolicy};
 use rtc_payload::{Codec, SessionId};
 use rtc_rtp::WallClock;
 use std::net::SocketAddr;
@@ -26,6 +26,15 @@ pub struct SessionConfig {
     pub certificate: Arc<Certificate>,
     /// Local addresses to offer as host candidates.
     pub host_addresses: Vec<SocketAddr>,
+    /// Local addresses at which ICE-TCP connections are taken (RFC 6544); none: no ICE-TCP at all.
+    pub tcp_addresses: Vec<SocketAddr>,
+    /// STUN and TURN servers; none are asked unless they stand here.
+    pub ice_servers: Vec<IceServer>,
+    /// Which candidates may be used.
+    pub ice_transport_policy: IceTransportPolicy,
+    /// The UDP port, the session's own, from which TURN servers are asked: an allocation belongs to
+    /// one pair of addresses.
+    pub relay_port: u16,
     /// Codecs that may be received, most wanted first; empty: m-lines that would only be received on
     /// are refused.
     pub receive_codecs: Vec<Codec>,

@@ -2,9 +2,22 @@
 //! What arrives on the one port a session shares with all protocols (RFC 7983).
 use std::net::SocketAddr;
 
+/// What carries a datagram.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Transport {
+    /// UDP.
+    #[default]
+    Udp,
+    /// A TCP connection with the framing of RFC 4571, as ICE has it (RFC 6544); the frame is the
+    /// driver's business.
+    Tcp,
+}
+
 /// A received datagram.
 #[derive(Clone, Copy, Debug)]
 pub struct Datagram<'a> {
+    /// What carried it.
+    pub transport: Transport,
     /// Who sent it.
     pub source: SocketAddr,
     /// The local address it arrived at: one of the session's host addresses.

@@ -1,15 +1,21 @@
 // SPDX-License-Identifier: MPL-2.0
 //! What comes out of a session: datagrams, events and the next deadline.
-use crate::{ChannelEvent, ConnectionState, IceConnectionState, SctpState, SessionError};
+use crate::{
+    ChannelEvent, ConnectionState, GatheringState, IceConnectionState, SctpState, SessionError,
+    StreamOutput, Transport,
+};
 use rtc_jsep::{DescriptionKind, SignalingState};
 use rtc_payload::{MediaKind, Mid, TrackId};
 use rtc_rtp::{CodecParams, MediaEvent};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 /// Datagrams to send; several of one size behind another go out by one GSO send.
 #[derive(Debug)]
 pub struct Transmit {
+    /// What is to carry it. With TCP each datagram goes into a frame of the connection between the two
+    /// addresses; a source with port 9 means one that we begin, and is opened if there is none.
+    pub transport: Transport,
     /// The local address to send from (a host candidate's base).
     pub source: SocketAddr,
     /// Where to.
@@ -44,6 +50,21 @@ pub struct DataState {
     pub max_message_size: u64,
 }
 
+/// A server was of no use (W3C webrtc-pc §4.8.3 RTCPeerConnectionIceErrorEvent).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CandidateError {
+    /// Our address it was asked from, where that is one and no secret.
+    pub address: Option<IpAddr>,
+    /// The port of that address.
+    pub port: Option<u16>,
+    /// The server's URI.
+    pub url: String,
+    /// The STUN error code, or 701 if the server could not be reached.
+    pub code: u16,
+    /// What the server said, or what went wrong.
+    pub text: String,
+}
+
 /// Something that happened, in the order it happened.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -63,6 +84,17 @@ pub enum Event {
         mid: Mid,
         /// The m-line's index.
         index: u16,
+    },
+    /// The gathering state changed.
+    Gathering(GatheringState),
+    /// A STUN or TURN server was of no use; told once a URI, and again when an allocation that stood
+    /// is lost, as when its credential has run out.
+    CandidateError(CandidateError),
+    /// The name of a server must be resolved by DNS; the answer comes back by
+    /// [`crate::Session::handle_server_resolved`].
+    ResolveServer {
+        /// The name.
+        name: String,
     },
     /// The peer gave a candidate whose name must be resolved; the answer comes back by
     /// [`crate::Session::handle_resolved`].
@@ -99,6 +131,8 @@ pub enum Event {
 pub enum Output {
     /// Send this.
     Transmit(Transmit),
+    /// Do this with a stream to a server.
+    Stream(StreamOutput),
     /// This happened.
     Event(Event),
     /// Nothing more until then, or until the next input.

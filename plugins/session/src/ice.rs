@@ -6,8 +6,9 @@
 //! applied it becomes current, and the old one goes on as *previous*, answering and checking the old
 //! path, until the new one has a path (RFC 8445 §9, RFC 7675 §5.1). A restart whose offer is rolled
 //! back is forgotten without a trace.
+use crate::local::{LocalAddresses, is_told, protocol, transport};
 use crate::mapped::with_mapped_address;
-use crate::{Datagram, IceConnectionState, PairStats, SessionError};
+use crate::{Datagram, IceConnectionState, PairStats, SessionError, Transport};
 use is::stun::{StunMessage, StunPacket};
 use is::{Candidate, IceAgent, IceAgentEvent, IceCreds};
 use std::collections::HashSet;
@@ -39,6 +40,7 @@ const MAX_SOURCES: usize = 64;
 /// Where datagrams go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Path {
+    pub(crate) transport: Transport,
     pub(crate) local: SocketAddr,
     pub(crate) remote: SocketAddr,
 }
@@ -66,19 +68,19 @@ struct Generation {
 
 #[derive(Debug)]
 pub(crate) struct Ice {
-    hosts: Vec<SocketAddr>,
+    local: LocalAddresses,
     current: Generation,
     next: Option<Generation>,
     previous: Option<Generation>,
     controlling: Option<bool>,
-    validated: HashSet<SocketAddr>,
+    validated: HashSet<(Transport, SocketAddr)>,
 }
 
 impl Ice {
-    pub(crate) fn new(hosts: Vec<SocketAddr>, now: Instant) -> Self {
+    pub(crate) fn new(local: LocalAddresses, now: Instant) -> Self {
         Self {
-            current: Generation::new(&hosts, now),
-            hosts,
+            current: Generation::new(&local, now),
+            local,
             next: None,
             previous: None,
             controlling: None,
@@ -109,7 +111,7 @@ impl Ice {
     /// New credentials for our next description.
     pub(crate) fn prepare_restart(&mut self, now: Instant) {
         if self.has_peer() && self.next.is_none() {
-            self.next = Some(Generation::new(&self.hosts, now));
+            self.next = Some(Generation::new(&self.local, now));
         }
     }
 
@@ -150,7 +152,13 @@ impl Ice {
             Candidate::from_sdp_string(candidate).map_err(|error| SessionError::Candidate {
                 reason: error.to_string(),
             })?;
-        if candidate.proto() != is::Protocol::Udp {
+        let usable = match candidate.proto() {
+            is::Protocol::Udp => true,
+            // From where it connects to us shows when it does.
+            is::Protocol::Tcp => candidate.tcptype() == Some(str0m_proto::TcpType::Passive),
+            _ => false,
+        };
+        if !usable {
             return Ok(());
         }
         if self.current.remote_candidates >= MAX_REMOTE_CANDIDATES {
@@ -172,7 +180,7 @@ impl Ice {
         let Ok(message) = StunMessage::parse(contents) else {
             return false;
         };
-        let known = self.validated.contains(&datagram.source);
+        let known = self.is_validated(datagram);
         if !known && self.validated.len() >= MAX_SOURCES {
             return false;
         }
@@ -183,7 +191,7 @@ impl Ice {
         ];
         let taken = generations.into_iter().flatten().any(|generation| {
             let packet = StunPacket {
-                proto: is::Protocol::Udp,
+                proto: protocol(datagram.transport),
                 source: datagram.source,
                 destination: datagram.destination,
                 message,
@@ -221,6 +229,7 @@ impl Ice {
         let mut generations = generations.into_iter().flatten();
         let transmit = generations.find_map(|generation| generation.agent.poll_transmit())?;
         let path = Path {
+            transport: transport(transmit.proto),
             local: transmit.source,
             remote: transmit.destination,
         };
@@ -281,9 +290,44 @@ impl Ice {
         (now < generation.heard + CONSENT).then_some(generation.path)?
     }
 
-    /// Whether the peer has proven that it receives at this address.
-    pub(crate) fn is_validated(&self, source: SocketAddr) -> bool {
-        self.validated.contains(&source)
+    /// Whether the peer has proven that it receives at the address this came from.
+    pub(crate) fn is_validated(&self, datagram: &Datagram<'_>) -> bool {
+        self.validated
+            .contains(&(datagram.transport, datagram.source))
+    }
+
+    /// Adds an address of ours that was found late; its text for the peer, unless it tells nothing new.
+    pub(crate) fn add_local(
+        &mut self,
+        candidate: Result<Candidate, is::IceError>,
+        now: Instant,
+    ) -> Option<String> {
+        let candidate = candidate
+            .inspect_err(|error| tracing::debug!(%error, "no candidate"))
+            .ok()?;
+        self.local.found.push(candidate.clone());
+        let next = self.next.as_mut().map(|next| next.add_local(&candidate));
+        let current = self.current.add_local(&candidate);
+        self.current.tick(now);
+        self.collect(now);
+        next.unwrap_or(current)
+    }
+
+    /// A relayed address is ours no more.
+    pub(crate) fn remove_local(&mut self, address: SocketAddr, now: Instant) {
+        let gone = |candidate: &mut Candidate| candidate.addr() == address;
+        for candidate in self.local.found.extract_if(.., gone) {
+            let generations = [
+                Some(&mut self.current),
+                self.next.as_mut(),
+                self.previous.as_mut(),
+            ];
+            for generation in generations.into_iter().flatten() {
+                generation.agent.invalidate_candidate(&candidate);
+            }
+        }
+        self.current.tick(now);
+        self.collect(now);
     }
 
     /// Whether a STUN binding request names one of our username fragments (RFC 8445 §7.2.2).
@@ -347,16 +391,11 @@ impl Ice {
 }
 
 impl Generation {
-    fn new(hosts: &[SocketAddr], now: Instant) -> Self {
+    fn new(local: &LocalAddresses, now: Instant) -> Self {
         let mut agent = IceAgent::new(IceCreds::new());
         agent.set_timing_advance(PACE);
-        for host in hosts {
-            match Candidate::host(*host, is::Protocol::Udp) {
-                Ok(candidate) => {
-                    agent.add_local_candidate(candidate);
-                }
-                Err(error) => tracing::debug!(%host, %error, "no candidate"),
-            }
+        for candidate in local.candidates() {
+            agent.add_local_candidate(candidate);
         }
         Self {
             agent,
@@ -377,10 +416,15 @@ impl Generation {
             candidates: self
                 .agent
                 .local_candidates()
-                .filter(|candidate| candidate.kind() == is::CandidateKind::Host)
+                .filter(is_told)
                 .map(|candidate| candidate.to_sdp_string())
                 .collect(),
         }
+    }
+
+    fn add_local(&mut self, candidate: &Candidate) -> Option<String> {
+        let added = self.agent.add_local_candidate(candidate.clone())?;
+        Some(added.to_sdp_string())
     }
 
     /// Lets the agent do what is due. Without the peer's credentials it can do nothing.
@@ -409,22 +453,23 @@ impl Generation {
         self.since.and_then(|_| self.agent.poll_timeout())
     }
 
-    fn collect(&mut self, validated: &mut HashSet<SocketAddr>, now: Instant) {
+    fn collect(&mut self, validated: &mut HashSet<(Transport, SocketAddr)>, now: Instant) {
         while let Some(event) = self.agent.poll_event() {
             match event {
                 IceAgentEvent::NominatedSend {
+                    proto,
                     source,
                     destination,
-                    ..
                 } => {
                     self.path = Some(Path {
+                        transport: transport(proto),
                         local: source,
                         remote: destination,
                     });
                     self.heard = now;
                 }
-                IceAgentEvent::DiscoveredRecv { source, .. } => {
-                    validated.insert(source);
+                IceAgentEvent::DiscoveredRecv { proto, source } => {
+                    validated.insert((transport(proto), source));
                 }
                 _ => {}
             }

@@ -4,7 +4,10 @@ use crate::candidates::Candidates;
 use crate::channels::Channels;
 use crate::datagram::Protocol;
 use crate::dtls::{Dtls, DtlsEvent, Keys};
+use crate::gather::Gatherer;
 use crate::ice::{Ice, Path};
+use crate::local::LocalAddresses;
+use crate::network::{Outgoing, own_addresses};
 use crate::state::aggregate;
 use crate::{
     ChannelKey, Command, ConnectionState, Datagram, Event, IceConnectionState, Output,
@@ -32,6 +35,7 @@ const MAX_PACKET: usize = 1200;
 pub struct Session {
     pub(crate) config: SessionConfig,
     pub(crate) ice: Ice,
+    pub(crate) gatherer: Gatherer,
     pub(crate) dtls: Dtls,
     pub(crate) jsep: Negotiator,
     pub(crate) media: Media,
@@ -84,7 +88,20 @@ impl Session {
             now,
         );
         Self {
-            ice: Ice::new(config.host_addresses.clone(), now),
+            ice: Ice::new(
+                LocalAddresses {
+                    hosts: own_addresses(config.ice_transport_policy, &config.host_addresses),
+                    tcp: own_addresses(config.ice_transport_policy, &config.tcp_addresses),
+                    found: Vec::new(),
+                },
+                now,
+            ),
+            gatherer: Gatherer::new(
+                &config.ice_servers,
+                config.ice_transport_policy,
+                &config.host_addresses,
+                config.relay_port,
+            ),
             dtls: Dtls::new(config.certificate.clone(), config.dtls_version),
             jsep,
             media,
@@ -127,13 +144,19 @@ impl Session {
         if self.closing {
             return;
         }
-        let validated = self.ice.is_validated(datagram.source);
-        let taken = match Protocol::of(datagram.contents) {
+        let taken = self.take_from_network(&datagram, now);
+        self.dropped += u64::from(!taken);
+    }
+
+    /// Takes a datagram of the peer, or of somebody who would be; whether it was of use.
+    pub(crate) fn take_datagram(&mut self, datagram: &Datagram<'_>, now: Instant) -> bool {
+        let validated = self.ice.is_validated(datagram);
+        match Protocol::of(datagram.contents) {
             Protocol::Rtp if self.has_keys && validated => {
                 self.media.handle_packet(datagram.contents, now).is_ok()
             }
             Protocol::Stun => {
-                let taken = self.ice.handle_datagram(&datagram, now);
+                let taken = self.ice.handle_datagram(datagram, now);
                 self.update(now);
                 taken
             }
@@ -143,8 +166,7 @@ impl Session {
                 true
             }
             _ => false,
-        };
-        self.dropped += u64::from(!taken);
+        }
     }
 
     /// To be called when the deadline of [`Output::Timeout`] has passed; earlier does no harm.
@@ -153,6 +175,7 @@ impl Session {
             return;
         }
         self.ice.handle_timeout(now);
+        self.gatherer.handle_timeout(self.path.is_some(), now);
         self.dtls.handle_timeout(now);
         self.media.handle_timeout(now);
         self.channels.handle_timeout(now);
@@ -178,8 +201,8 @@ impl Session {
 
     /// What to do next; to be called until it yields [`Output::Timeout`].
     pub fn poll_output(&mut self, now: Instant) -> Output {
-        if let Some(transmit) = self.poll_transmit(now) {
-            return Output::Transmit(transmit);
+        if let Some(output) = self.poll_network(now) {
+            return output;
         }
         while let Some(event) = self.media.poll_event() {
             self.events.push_back(Event::Rtp(event));
@@ -289,10 +312,11 @@ impl Session {
     }
 
     /// Carries what ICE found to DTLS, what DTLS found to SRTP, and states to the application.
-    fn update(&mut self, now: Instant) {
+    pub(crate) fn update(&mut self, now: Instant) {
         if self.closing {
             return;
         }
+        self.carry_found(now);
         self.path = self.ice.path(now);
         if self.path.is_some() {
             self.dtls.start(now);
@@ -376,21 +400,21 @@ impl Session {
         }
     }
 
-    fn poll_transmit(&mut self, now: Instant) -> Option<Transmit> {
+    pub(crate) fn poll_transmit(&mut self, now: Instant) -> Option<Outgoing> {
         if !self.closing
             && let Some((path, contents)) = self.ice.poll_transmit()
         {
-            return Some(transmit(path, contents, None));
+            return Some((transmit(path, contents, None), false));
         }
         let path = self.path?;
         if let Some(contents) = self.dtls.poll_transmit() {
-            return Some(transmit(path, contents, None));
+            return Some((transmit(path, contents, None), true));
         }
         if !self.has_keys {
             return None;
         }
         let train = self.media.poll_transmit(now)?;
-        Some(transmit(path, train.contents, train.segment_size))
+        Some((transmit(path, train.contents, train.segment_size), true))
     }
 
     fn deadline(&mut self, now: Instant) -> Instant {
@@ -406,6 +430,7 @@ impl Session {
         [
             channels,
             self.ice.poll_timeout(now),
+            self.gatherer.poll_timeout(),
             self.dtls.deadline(),
             media,
             failed,
@@ -419,6 +444,7 @@ impl Session {
 
 fn transmit(path: Path, contents: Vec<u8>, segment_size: Option<usize>) -> Transmit {
     Transmit {
+        transport: path.transport,
         source: path.local,
         destination: path.remote,
         contents,

@@ -29,6 +29,18 @@ macro_rules! w3c_enum {
 }
 
 w3c_enum!(
+    /// State of gathering candidates (W3C webrtc-pc §4.3.2 RTCIceGatheringState).
+    GatheringState {
+        /// It has not begun.
+        New = "new",
+        /// Servers are being asked.
+        Gathering = "gathering",
+        /// No further candidate will come.
+        Complete = "complete",
+    }
+);
+
+w3c_enum!(
     /// State of ICE (W3C webrtc-pc §4.3.4 RTCIceConnectionState).
     IceConnectionState {
         /// Nothing was tried yet.

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MPL-2.0
+//! What the io thread does beside UDP: streams to TURN servers, ICE-TCP, names of servers.
+use crate::driver::Io;
+use crate::inbox::Control;
+use crate::streams::{self, News};
+use crate::tcp;
+use mio::Token;
+use rtc_payload::SessionId;
+use rtc_session::{Datagram, StreamInput, StreamOutput, Transmit, Transport};
+use std::net::IpAddr;
+use std::time::Instant;
+
+impl Io {
+    /// The poller told of something that is no UDP socket; false if it is one.
+    pub(crate) fn note_ready(&mut self, token: Token) -> bool {
+        match token.0 {
+            tcp::LISTENER_TOKEN.. => self.connections.ready(token),
+            streams::FIRST_TOKEN..=streams::LAST_TOKEN => self.streams.ready(token),
+            _ => return false,
+        }
+        true
+    }
+
+    /// Carries what came by streams and connections to the sessions.
+    pub(crate) fn take_streams(&mut self, now: Instant) {
+        for ((slot, key), news) in self.streams.work(self.ports.registry()) {
+            self.call(slot, now, |session| {
+                let input = match &news {
+                    News::Connected => StreamInput::Connected,
+                    News::Data(bytes) => StreamInput::Data(bytes),
+                    News::Closed(reason) => StreamInput::Closed { reason },
+                };
+                session.handle_stream(key, input, now);
+            });
+        }
+        for frame in self.connections.work(self.ports.registry(), now) {
+            let slot = match frame.slot {
+                Some(slot) => Some(slot),
+                None => self.demux.named(&frame.contents),
+            };
+            let Some(slot) = slot else {
+                // A stranger that does not say whom it wants.
+                self.connections.close(frame.token, self.ports.registry());
+                continue;
+            };
+            if frame.slot.is_none() {
+                self.connections.introduce(frame.token, slot);
+            }
+            let datagram = Datagram {
+                transport: Transport::Tcp,
+                source: frame.source,
+                destination: frame.destination,
+                contents: &frame.contents,
+            };
+            if self.input(slot, datagram, now) {
+                self.drain(slot, now);
+            }
+        }
+    }
+
+    pub(crate) fn handle_stream_output(&mut self, slot: usize, output: StreamOutput) {
+        let tls = self.slots.get(slot).and_then(|entry| entry.tls.clone());
+        let registry = self.ports.registry();
+        self.streams.handle(slot, output, tls.as_ref(), registry);
+    }
+
+    /// Sends what goes by ICE-TCP; gives the buffer back.
+    pub(crate) fn send_framed(&mut self, slot: usize, transmit: Transmit, now: Instant) -> Vec<u8> {
+        let registry = self.ports.registry();
+        self.connections.send(slot, &transmit, registry, now);
+        transmit.contents
+    }
+
+    pub(crate) fn resolve_server(&mut self, id: SessionId, name: String) {
+        let (alarm, lane) = (self.inbox.alarm.clone(), self.inbox.answers.clone());
+        let asked = name.clone();
+        self.names.ask(&asked, move |addresses| {
+            if lane.send(Control::Addresses(id, name, addresses)).is_ok() {
+                alarm.ring();
+            }
+        });
+    }
+
+    pub(crate) fn server_resolved(
+        &mut self,
+        id: SessionId,
+        name: &str,
+        addresses: &[IpAddr],
+        now: Instant,
+    ) {
+        self.with(id, now, |session| {
+            session.handle_server_resolved(name, addresses, now);
+        });
+    }
+
+    /// A session is over: its streams and connections go.
+    pub(crate) fn end_streams(&mut self, slot: usize) {
+        self.streams.end(slot);
+        self.connections.end(slot, self.ports.registry());
+    }
+
+    /// The ports a session had for itself.
+    pub(crate) fn close_ports(&mut self, own_ports: Vec<u16>) {
+        for port in own_ports {
+            self.demux.disown(port);
+            self.ports.close(port);
+        }
+    }
+}
