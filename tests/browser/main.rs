@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 //! What a person sees in Chromium and Firefox, from plain `gst-launch-1.0` lines.
+mod data;
 mod hear_and_see;
 mod passthrough;
 mod publish;

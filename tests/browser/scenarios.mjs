@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 // What a browser does and measures in each scenario. Functions given to `evaluate` run in the page.
+export * from "./data_scenarios.mjs";
 
 // Runs before the page's own scripts: notes when the first offer was applied and the first frame shown,
 // and puts every peer connection where a scenario can find it.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! The kit of the integration tests: labs, programs and browsers.
 pub mod browser;
+pub mod data;
 pub mod lab;
 pub mod link;
 pub mod pair;
