@@ -349,23 +349,16 @@ fn unsent(url: &Url, error: &reqwest::Error) -> Failure {
 }
 
 /// What is wrong with a server's certificate, if that is the error.
-fn distrust(error: &reqwest::Error) -> Option<String> {
-    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
-    while let Some(error) = cause {
-        // An io::Error hides what it holds from `source`.
-        let inner = error
-            .downcast_ref::<std::io::Error>()
-            .and_then(std::io::Error::get_ref);
-        let found = match inner {
-            Some(inner) => inner.downcast_ref::<rustls::Error>(),
-            None => error.downcast_ref::<rustls::Error>(),
-        };
-        if let Some(rustls::Error::InvalidCertificate(why)) = found {
-            return Some(why.to_string());
-        }
-        cause = error.source();
+fn distrust(error: &(dyn Error + 'static)) -> Option<String> {
+    if let Some(rustls::Error::InvalidCertificate(why)) = error.downcast_ref() {
+        return Some(why.to_string());
     }
-    None
+    // An io::Error hides what it holds from `source`.
+    let held = error.downcast_ref().and_then(std::io::Error::get_ref);
+    match held {
+        Some(held) => distrust(held),
+        None => error.source().and_then(distrust),
+    }
 }
 
 /// The cause of causes: what those above it say is that something failed.
