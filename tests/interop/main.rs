@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Peers that nobody here wrote: FFmpeg's WHIP muxer, aiortc, GStreamer's webrtcbin.
+//! Between processes: FFmpeg's WHIP muxer, aiortc, GStreamer's webrtcbin, and our own elements.
 mod lifecycle;
 mod publish;
 mod readme;
+mod two_processes;
 mod view;
 mod wrong_input;
