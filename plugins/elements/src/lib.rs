@@ -11,22 +11,28 @@ use gst::glib;
 
 mod caps;
 pub mod clock;
+mod data;
 mod decode;
 mod encode;
 mod endpoint;
 mod fault;
 mod feed;
 mod report;
+mod rtcdatasrc;
+mod rtcdtmfsrc;
 mod rtcsink;
 mod rtcsrc;
 mod tap;
+mod tones;
 pub mod transform;
 
 fn plugin_init(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
     rtc_signaller_serve::register();
     rtc_signaller_loopback::register();
     rtc_signaller_http::register();
+    rtcdtmfsrc::register(plugin)?;
     rtcsink::register(plugin)?;
+    rtcdatasrc::register(plugin)?;
     rtcsrc::register(plugin)
 }
 

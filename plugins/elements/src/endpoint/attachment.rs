@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 //! What an endpoint tells the elements attached to it.
+use crate::data::{Channel, ChannelFault, DataChannel};
 use rtc_payload::{Codec, MediaKind, Mid, SessionId, TrackId};
-use rtc_rtp::{CodecParams, ReceivedFrame};
+use rtc_rtp::{CodecParams, ReceivedFrame, ReceivedTone};
 use std::sync::Arc;
 
 /// One m-line of one session on which the peer sends.
@@ -64,6 +65,12 @@ pub(crate) trait Attachment: Send + Sync {
     fn keyframe_wanted(&self, _track: TrackId, _codec: Codec) {}
     /// What the sessions that take `codec` of `track` can carry of it, bit/s.
     fn target_changed(&self, _track: TrackId, _codec: Codec, _bits_per_second: u64) {}
+    /// Whether tones can be sent now on the audio of `track`.
+    fn tones_possible(&self, _track: TrackId, _possible: bool) {}
+    /// A tone begins to sound on `track`, and what waits behind it; an empty one: the series is over.
+    fn tone_changed(&self, _track: TrackId, _tone: &str, _buffer: &str) {}
+    /// The peer of an m-line taken by `media_added` sent a tone; `name` is the session's in signalling.
+    fn tone_received(&self, _session: SessionId, _name: &str, _tone: &ReceivedTone) {}
     /// A peer sends on an m-line that no element has taken yet; return where its frames go to take it.
     fn media_added(&self, _media: &IncomingMedia) -> Option<Arc<dyn FrameSink>> {
         None
@@ -72,6 +79,14 @@ pub(crate) trait Attachment: Send + Sync {
     fn media_settled(&self, _session: SessionId) {}
     /// The m-line is gone or its direction no longer lets the peer send.
     fn media_removed(&self, _session: SessionId, _mid: &Mid) {}
+    /// Whether data channels are wanted whoever opens them, so that sessions offer them.
+    fn wants_data(&self) -> bool {
+        false
+    }
+    /// A data channel is open; its messages come to what is now added to it.
+    fn channel_opened(&self, _channel: &Arc<Channel>, _object: &DataChannel) {}
+    /// A message or a channel was refused, or a channel failed.
+    fn channel_failed(&self, _fault: &ChannelFault) {}
     /// A session is over.
     fn session_ended(&self, _session: SessionId) {}
     /// A session ended by a fault; told to every element of the endpoint before `session_ended`.

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MPL-2.0
 //! The control thread: signalling to sessions and back, tracks to transceivers, wants to elements.
 use super::attachment::{Attachment, Listening, SessionFault};
+use super::channels::Channels;
 use super::inbox::{Inbox, Message, Messages, Signalled};
 use super::keyframe::Merger;
 use super::peer::{Peer, Pending};
 use super::route::Routes;
+use super::tones::Tones;
 use super::track::{Changes, Takers, Track};
 use super::{AttachmentId, EndpointError, SessionSettings};
+use crate::data::Hub;
 use gst::glib;
 use gst::glib::prelude::*;
 use rtc_driver::Handle;
@@ -34,6 +37,7 @@ pub(super) struct Setup {
     pub(super) inbox: Inbox,
     pub(super) routes: Routes,
     pub(super) handle: Handle,
+    pub(super) hub: Hub,
     pub(super) signaller: Signaller,
     pub(super) certificate: Arc<Certificate>,
     pub(super) sessions: SessionSettings,
@@ -137,6 +141,8 @@ pub(super) struct Control {
     pub(super) peers: HashMap<SessionId, Peer>,
     pub(super) names: HashMap<String, SessionId>,
     pub(super) pending: Vec<Pending>,
+    pub(super) channels: Channels,
+    pub(super) tones: Tones,
     listening: Option<Listening>,
 }
 
@@ -158,6 +164,8 @@ impl Control {
             peers: HashMap::new(),
             names: HashMap::new(),
             pending: Vec::new(),
+            channels: Channels::default(),
+            tones: Tones::default(),
             listening: None,
         }
     }
@@ -191,6 +199,7 @@ impl Control {
                     receive,
                 };
                 self.attachments.insert(id, attached);
+                self.offer_data();
                 self.start_pending(Instant::now());
             }
             Message::Detach { id, done } => {
@@ -200,6 +209,10 @@ impl Control {
             Message::AddTrack(track) => self.tracks.push(track),
             Message::TrackCodecs(track, codecs) => self.set_track_codecs(track, codecs),
             Message::RemoveTrack(track) => self.remove_track(track),
+            Message::Tones(track, request) => self.send_tones(track, &request),
+            Message::AddChannel(owner, init) => self.add_channel(owner, init),
+            Message::RemoveChannel(key) => self.remove_channel(key),
+            Message::OpenChannel(session, init) => self.open_channel(session, init),
             Message::Signalled(signalled) => self.on_signalled(signalled),
             Message::Session(session, event) => self.on_session_event(session, event),
             Message::Stats(reply) => {
@@ -280,7 +293,7 @@ impl Control {
         }
     }
 
-    fn renegotiate(&mut self, id: SessionId) {
+    pub(super) fn renegotiate(&mut self, id: SessionId) {
         if let Some(peer) = self.peers.get_mut(&id) {
             peer.may_offer = true;
             peer.offer_asked = true;
@@ -304,6 +317,7 @@ impl Control {
             self.remove_track(track);
         }
         self.drop_receiver(id);
+        self.drop_channels(id);
         self.attachments.remove(&id);
     }
 

@@ -3,8 +3,9 @@
 use super::AttachmentId;
 use super::attachment::Attachment;
 use super::track::Track;
+use crate::tones::ToneRequest;
 use rtc_payload::{Codec, SessionId, TrackId};
-use rtc_session::{CodecOffer, Event, SessionStats};
+use rtc_session::{ChannelInit, ChannelKey, CodecOffer, Event, SessionStats};
 use rtc_signaller::{Role, Wish};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,6 +26,12 @@ pub(super) enum Message {
     AddTrack(Track),
     TrackCodecs(TrackId, Vec<CodecOffer>),
     RemoveTrack(TrackId),
+    Tones(TrackId, ToneRequest),
+    /// A channel that every session shall have.
+    AddChannel(AttachmentId, ChannelInit),
+    RemoveChannel(ChannelKey),
+    /// A channel of one session.
+    OpenChannel(SessionId, ChannelInit),
     Signalled(Signalled),
     Session(SessionId, Event),
     Stats(Sender<(String, String, SessionStats)>),

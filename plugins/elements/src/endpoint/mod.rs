@@ -4,6 +4,7 @@
 //! An endpoint lives as long as an element holds it. Two threads belong to it: `rtc-io` of the driver,
 //! and `rtc-control`, which alone knows sessions, tracks and attachments, so none of them has a lock.
 mod attachment;
+mod channels;
 mod control;
 mod error;
 mod inbox;
@@ -12,16 +13,20 @@ mod keyframe;
 mod peer;
 mod route;
 mod session;
+mod tones;
 mod track;
 
 pub(crate) use attachment::{Attachment, FrameSink, IncomingMedia, Listening, SessionFault};
 pub(crate) use error::EndpointError;
 
+use crate::data::{Hub, Lane};
+use crate::tones::ToneRequest;
+use bytes::Bytes;
 use gst::prelude::*;
 use inbox::{Inbox, Message};
 use rtc_driver::{Driver, DriverConfig, Handle, JoinGuard};
 use rtc_payload::{Codec, MediaKind, TrackId};
-use rtc_session::{Certificate, CodecOffer, DtlsVersion, SessionStats};
+use rtc_session::{Certificate, ChannelInit, ChannelKey, CodecOffer, DtlsVersion, SessionStats};
 use rtc_signaller::{Signaller, SignallerExt};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -89,6 +94,7 @@ pub(crate) struct Endpoint {
     inbox: Inbox,
     control: Option<JoinHandle<()>>,
     handle: Handle,
+    hub: Hub,
     /// Joins the io thread when dropped; after `control`, which still says goodbye.
     _driver: JoinGuard,
 }
@@ -115,13 +121,15 @@ impl Endpoint {
         let certificate = Certificate::generate().map_err(EndpointError::Certificate)?;
         let routes = route::Routes::default();
         let (inbox, messages) = inbox::channel();
-        let outlet = route::Route::new(inbox.clone(), routes.clone());
+        let hub = Hub::default();
+        let outlet = route::Route::new(inbox.clone(), routes.clone(), hub.clone());
         let (handle, driver) = Driver::start(options.driver, Box::new(outlet))?;
         let control = control::start(control::Setup {
             messages,
             inbox: inbox.clone(),
             routes,
             handle: handle.clone(),
+            hub: hub.clone(),
             signaller: options.signaller,
             certificate: Arc::new(certificate),
             sessions: options.sessions,
@@ -130,6 +138,7 @@ impl Endpoint {
             inbox,
             control: Some(control),
             handle,
+            hub,
             _driver: driver,
         })
     }
@@ -180,6 +189,42 @@ impl Endpoint {
     /// Ends a track; sessions stop sending it.
     pub(crate) fn remove_track(&self, track: TrackId) {
         self.inbox.send(Message::RemoveTrack(track));
+    }
+
+    /// A data channel that every session shall have, from now on; their open ends are in `lane`.
+    pub(crate) fn add_channel(&self, owner: AttachmentId, init: ChannelInit, lane: Arc<Lane>) {
+        self.hub.add_lane(init.key, lane);
+        self.inbox.send(Message::AddChannel(owner, init));
+    }
+
+    /// Closes that data channel in every session once what was given is sent.
+    pub(crate) fn remove_channel(&self, key: ChannelKey) {
+        self.inbox.send(Message::RemoveChannel(key));
+    }
+
+    /// Sends a message on the channels with that label, of one session or with an empty name of all. In a
+    /// session that has none it is opened first. Whether any session takes it.
+    pub(crate) fn send(&self, session: &str, label: &str, data: &Bytes, text: bool) -> bool {
+        let channels = self.hub.by_label(session, label);
+        if channels.is_empty() && !session.is_empty() {
+            let Some((id, asked)) = self.hub.open_with(session, label, data.clone(), text) else {
+                return false;
+            };
+            if let Some(init) = asked {
+                self.inbox.send(Message::OpenChannel(id, init));
+            }
+            return true;
+        }
+        let mut taken = false;
+        for channel in channels {
+            taken |= channel.send(data.clone(), text) == Ok(true);
+        }
+        taken
+    }
+
+    /// Asks for tones on the audio of a track, of every session that takes them.
+    pub(crate) fn send_tones(&self, track: TrackId, request: ToneRequest) {
+        self.inbox.send(Message::Tones(track, request));
     }
 
     /// The way into the driver: for packetised frames, and for requests to one session.

@@ -26,6 +26,8 @@ pub(super) struct Peer {
     pub(super) sending: Vec<(TrackId, Codec)>,
     /// Who takes what the peer sends.
     pub(super) receiving: HashMap<Mid, AttachmentId>,
+    /// Data channels were negotiated.
+    pub(super) data: bool,
     /// What the path to the peer carries, bit/s.
     pub(super) estimate: u64,
     /// Whether the signaller knows that the session is over.

@@ -2,6 +2,7 @@
 //! The driver's outlet: frames go straight to their sinks, all else to the control thread.
 use super::attachment::FrameSink;
 use super::inbox::{Inbox, Message};
+use crate::data::Hub;
 use rtc_driver::Outlet;
 use rtc_payload::{Mid, SessionId};
 use rtc_rtp::MediaEvent;
@@ -44,19 +45,33 @@ impl Routes {
 pub(super) struct Route {
     inbox: Inbox,
     routes: Routes,
+    hub: Hub,
 }
 
 impl Route {
-    pub(super) fn new(inbox: Inbox, routes: Routes) -> Self {
-        Self { inbox, routes }
+    pub(super) fn new(inbox: Inbox, routes: Routes, hub: Hub) -> Self {
+        Self { inbox, routes, hub }
     }
 }
 
 impl Outlet for Route {
     fn event(&mut self, session: SessionId, event: Event) {
-        let Event::Rtp(MediaEvent::Frame(frame)) = event else {
-            self.inbox.send(Message::Session(session, event));
-            return;
+        let frame = match event {
+            Event::Rtp(MediaEvent::Frame(frame)) => frame,
+            Event::Channel(event) => {
+                if let Some(event) = self.hub.on_event(session, event) {
+                    let event = Event::Channel(event);
+                    self.inbox.send(Message::Session(session, event));
+                }
+                return;
+            }
+            other => {
+                if let Event::Data(Some(data)) = other {
+                    self.hub.on_negotiated(session, data);
+                }
+                self.inbox.send(Message::Session(session, other));
+                return;
+            }
         };
         let table = self.routes.0.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(sink) = table.get(&session).and_then(|mids| mids.get(&frame.mid)) {

@@ -149,10 +149,11 @@ impl Control {
         let receives = self.attachments.values().any(|a| !a.receive.is_empty());
         let ready =
             !self.tracks.is_empty() && self.tracks.iter().all(super::track::Track::is_ready);
+        let data = self.wants_data() && self.tracks.is_empty();
         match wish {
             Wish::Publish => receives,
-            Wish::View => ready,
-            Wish::Any => ready || (receives && self.tracks.is_empty()),
+            Wish::View => ready || data,
+            Wish::Any => ready || data || (receives && self.tracks.is_empty()),
         }
     }
 
@@ -160,7 +161,7 @@ impl Control {
         let sends = pending.wish != Wish::Publish && self.tracks.iter().any(|t| t.is_ready());
         let receives =
             pending.wish != Wish::View && self.attachments.values().any(|a| !a.receive.is_empty());
-        if !sends && !receives {
+        if !sends && !receives && !self.wants_data() {
             let (code, text) = match pending.wish {
                 Wish::Publish => (
                     EndCode::NotAcceptable,
@@ -211,11 +212,13 @@ impl Control {
             tracks,
             sending: Vec::new(),
             receiving: HashMap::new(),
+            data: false,
             estimate: self.setup.sessions.start_bitrate,
             farewell_said: false,
         };
         gst::info!(CAT, "session {} starts as {id}", peer.session);
         self.peers.insert(id, peer);
+        self.begin_channels(id, &pending.session, pending.role);
         self.names.insert(pending.session, id);
         for init in transceivers {
             self.setup.handle.command(id, Command::AddTransceiver(init));
@@ -300,7 +303,12 @@ impl Control {
                 peer.offer_asked = true;
                 self.setup.handle.command(id, Command::Negotiate);
             }
-            Event::Media(states) => self.on_media(id, &states),
+            Event::Data(data) => peer.data = data.is_some(),
+            Event::Channel(event) => self.on_channel(id, event),
+            Event::Media(states) => {
+                self.on_media(id, &states);
+                self.tones_negotiated(id, &states);
+            }
             Event::Rtp(MediaEvent::KeyframeWanted { track, codec, .. }) => {
                 if self.keyframes.want((track, codec), Instant::now()) {
                     self.to_owner(track, |attachment| attachment.keyframe_wanted(track, codec));
@@ -313,10 +321,21 @@ impl Control {
             Event::Rtp(MediaEvent::Ended { mid }) => {
                 gst::debug!(CAT, "{}: m-line {mid} said goodbye", peer.session);
             }
+            Event::Rtp(MediaEvent::Tone(tone)) => self.on_tone(id, &tone),
+            Event::Rtp(MediaEvent::ToneChange {
+                track,
+                tone,
+                buffer,
+                ..
+            }) => self.on_tone_change(id, track, &tone, &buffer),
+            Event::Refused(error @ SessionError::Tones(_)) => {
+                gst::warning!(CAT, "session {}: {error}", peer.session);
+            }
             Event::Refused(error) => self.on_refused(id, &error),
             Event::Closed(error) => self.on_closed(id, error),
             Event::Connection(state) => {
                 gst::info!(CAT, "session {}: {}", peer.session, state.as_str());
+                self.tones_connected(id, state);
             }
             other => gst::debug!(CAT, "session {}: {other:?}", peer.session),
         }
@@ -339,7 +358,7 @@ impl Control {
         let nothing = self
             .peers
             .get(&id)
-            .is_some_and(|peer| peer.sending.is_empty() && peer.receiving.is_empty());
+            .is_some_and(|peer| peer.sending.is_empty() && peer.receiving.is_empty() && !peer.data);
         if nothing {
             self.end(id, EndCode::NotAcceptable, NO_COMMON_CODEC);
         }
@@ -383,7 +402,7 @@ impl Control {
         };
         gst::warning!(CAT, "session {}: {error}", peer.session);
         // Without a first negotiation there is no session to go on with.
-        if peer.sending.is_empty() && peer.receiving.is_empty() {
+        if peer.sending.is_empty() && peer.receiving.is_empty() && !peer.data {
             let code = match error {
                 SessionError::Candidate { .. } => return,
                 SessionError::Description { .. } => EndCode::BadRequest,
@@ -406,6 +425,7 @@ impl Control {
     }
 
     fn on_closed(&mut self, id: SessionId, error: Option<SessionError>) {
+        self.tones_over(id);
         let changes = self.takers.set(id, &[]);
         self.apply(changes);
         let mids: Vec<Mid> = match self.peers.get(&id) {
@@ -415,6 +435,7 @@ impl Control {
         for mid in mids {
             self.remove_receiver(id, &mid);
         }
+        self.end_channels(id);
         let Some(peer) = self.peers.remove(&id) else {
             return;
         };

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! GObject, Element, Bin and ChildProxy traits of `rtcsink`.
+use super::data_pad::{DataInput, RtcSinkDataPad};
+use super::dtmf_pad::{self, RtcSinkDtmfPad};
 use super::pad::RtcSinkPad;
 use super::running::Running;
 use super::settings::{
@@ -7,7 +9,8 @@ use super::settings::{
     DEFAULT_UDP_PORT, DEFAULT_WEB_ADDRESS, Dtls, Families, Settings,
 };
 use super::stream::Stream;
-use crate::{caps, fault};
+use crate::data::{DataChannel, template_caps};
+use crate::{caps, fault, tones};
 use gst::glib;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
@@ -93,6 +96,7 @@ pub struct RtcSink {
     pub(super) settings: Mutex<Settings>,
     pub(super) running: Mutex<Option<Running>>,
     pub(super) streams: Mutex<BTreeMap<String, Arc<Stream>>>,
+    pub(super) data: Mutex<BTreeMap<String, Arc<DataInput>>>,
 }
 
 #[glib::object_subclass]
@@ -156,6 +160,12 @@ impl ObjectImpl for RtcSink {
                     ])
                     .run_last()
                     .build(),
+                // on-data-channel (session, channel): a data channel is open, whoever opened it; its
+                // messages have not come yet.
+                glib::subclass::Signal::builder("on-data-channel")
+                    .param_types([String::static_type(), DataChannel::static_type()])
+                    .run_last()
+                    .build(),
             ]
         });
         &SIGNALS
@@ -179,17 +189,24 @@ impl ElementImpl for RtcSink {
 
     fn pad_templates() -> &'static [gst::PadTemplate] {
         static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(|| {
+            let pad = RtcSinkPad::static_type();
             [
-                ("video_%u", MediaKind::Video),
-                ("audio_%u", MediaKind::Audio),
+                ("video_%u", caps::template(MediaKind::Video), pad),
+                ("audio_%u", caps::template(MediaKind::Audio), pad),
+                (DATA, template_caps(), RtcSinkDataPad::static_type()),
+                (
+                    dtmf_pad::TEMPLATE,
+                    tones::caps(),
+                    RtcSinkDtmfPad::static_type(),
+                ),
             ]
-            .map(|(name, kind)| {
+            .map(|(name, caps, pad)| {
                 gst::PadTemplate::with_gtype(
                     name,
                     gst::PadDirection::Sink,
                     gst::PadPresence::Request,
-                    &caps::template(kind),
-                    RtcSinkPad::static_type(),
+                    &caps,
+                    pad,
                 )
                 .expect("name, direction and presence agree")
             })
@@ -204,14 +221,20 @@ impl ElementImpl for RtcSink {
         name: Option<&str>,
         _caps: Option<&gst::Caps>,
     ) -> Option<gst::Pad> {
-        let stream = match self.add_stream(template, name) {
-            Ok(stream) => stream,
+        let pad = match template.name_template() {
+            DATA => self.add_data(template, name),
+            dtmf_pad::TEMPLATE => Ok(self.add_dtmf(template, name)),
+            _ => self
+                .add_stream(template, name)
+                .map(|s| s.pad().clone().upcast()),
+        };
+        let pad: gst::Pad = match pad {
+            Ok(pad) => pad,
             Err(error) => {
                 gst::error!(super::CAT, imp = self, "no pad: {error}");
                 return None;
             }
         };
-        let pad: gst::Pad = stream.pad().clone().upcast();
         pad.set_active(true).ok()?;
         self.obj().add_pad(&pad).ok()?;
         self.obj().child_added(&pad, &pad.name());
@@ -222,7 +245,12 @@ impl ElementImpl for RtcSink {
         let _ = pad.set_active(false);
         let _ = self.obj().remove_pad(pad);
         self.obj().child_removed(pad, &pad.name());
-        self.remove_stream(pad);
+        if !self.remove_data(pad) {
+            if pad.is::<RtcSinkDtmfPad>() {
+                return;
+            }
+            self.remove_stream(pad);
+        }
     }
 
     fn change_state(
@@ -232,6 +260,12 @@ impl ElementImpl for RtcSink {
         match transition {
             gst::StateChange::NullToReady => {
                 if let Err(fault) = self.start() {
+                    fault::post(&*self.obj(), &fault);
+                    return Err(gst::StateChangeError);
+                }
+            }
+            gst::StateChange::ReadyToPaused => {
+                if let Err(fault) = self.check() {
                     fault::post(&*self.obj(), &fault);
                     return Err(gst::StateChangeError);
                 }
@@ -251,7 +285,7 @@ impl BinImpl for RtcSink {}
 
 impl ChildProxyImpl for RtcSink {
     fn children_count(&self) -> u32 {
-        let pads = self.streams().len();
+        let pads = self.streams().len() + self.data().len();
         u32::try_from(pads + 1).unwrap_or(u32::MAX)
     }
 
@@ -260,7 +294,9 @@ impl ChildProxyImpl for RtcSink {
             return self.child_signaller().map(Cast::upcast);
         }
         let pad = self.streams().get(name).map(|stream| stream.pad().clone());
+        let data = self.data().get(name).map(|input| input.pad().clone());
         pad.map(Cast::upcast)
+            .or_else(|| data.map(Cast::upcast))
             .or_else(|| self.obj().by_name(name).map(Cast::upcast))
     }
 
@@ -268,10 +304,18 @@ impl ChildProxyImpl for RtcSink {
         if index == 0 {
             return self.child_signaller().map(Cast::upcast);
         }
+        let index = index as usize - 1;
         let streams = self.streams();
-        let stream = streams.values().nth(index as usize - 1)?;
-        Some(stream.pad().clone().upcast())
+        if let Some(stream) = streams.values().nth(index) {
+            return Some(stream.pad().clone().upcast());
+        }
+        let index = index - streams.len();
+        drop(streams);
+        let data = self.data();
+        Some(data.values().nth(index)?.pad().clone().upcast())
     }
 }
 
 const STATS: &str = "stats";
+/// The template of inputs of messages.
+const DATA: &str = "data_%u";

@@ -8,6 +8,8 @@
 //!                                         └─► PacketBlock ─► rtc-io ─► every session
 //! ```
 mod attached;
+mod data_pad;
+mod dtmf_pad;
 mod imp;
 mod pad;
 mod running;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! What `rtcsink` does between NULL and NULL: its endpoint, its inputs.
 use super::attached::Attached;
+use super::data_pad::DataInput;
 use super::imp::RtcSink;
 use super::settings::Settings;
 use super::stream::Stream;
@@ -23,9 +24,22 @@ pub(super) struct Running {
     start_bitrate: u64,
 }
 
+impl Running {
+    pub(super) fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    pub(super) fn attachment(&self) -> AttachmentId {
+        self.attachment
+    }
+}
+
 impl RtcSink {
     /// NULL -> READY; the error is posted by the caller.
     pub(super) fn start(&self) -> Result<(), Fault> {
+        for input in self.data_inputs() {
+            input.pad().check().map_err(fault::settings)?;
+        }
         let mut settings = self.settings().clone();
         let codecs = settings.codecs().map_err(fault::settings)?;
         let options = settings.endpoint_options().map_err(fault::settings)?;
@@ -41,7 +55,16 @@ impl RtcSink {
         for stream in self.streams().values().cloned().collect::<Vec<_>>() {
             self.start_stream(&running, &stream);
         }
+        for input in self.data_inputs() {
+            input.start(&running);
+        }
         Ok(())
+    }
+
+    /// READY -> PAUSED; the error is posted by the caller.
+    pub(super) fn check(&self) -> Result<(), Fault> {
+        let streams: Vec<_> = self.streams().values().cloned().collect();
+        streams.iter().try_for_each(|stream| stream.check())
     }
 
     /// READY -> NULL.
@@ -52,6 +75,9 @@ impl RtcSink {
         running.endpoint.detach(running.attachment);
         for stream in self.streams().values().cloned().collect::<Vec<_>>() {
             stream.stop();
+        }
+        for input in self.data_inputs() {
+            input.stop();
         }
     }
 
@@ -87,6 +113,48 @@ impl RtcSink {
             self.start_stream(&running, &stream);
         }
         Ok(stream)
+    }
+
+    /// A new input of messages for a request pad.
+    pub(super) fn add_data(
+        &self,
+        template: &gst::PadTemplate,
+        name: Option<&str>,
+    ) -> Result<gst::Pad, glib::BoolError> {
+        let name = match name {
+            Some(name) if name != template.name_template() => name.to_owned(),
+            _ => {
+                let inputs = self.data();
+                (0..)
+                    .map(|number: u32| format!("data_{number}"))
+                    .find(|name| !inputs.contains_key(name))
+                    .expect("there are more numbers than pads")
+            }
+        };
+        let input = DataInput::new(&self.obj(), template, &name)?;
+        let pad = input.pad().clone().upcast();
+        self.data().insert(name, input);
+        Ok(pad)
+    }
+
+    /// Whether it was one of messages.
+    pub(super) fn remove_data(&self, pad: &gst::Pad) -> bool {
+        let input = self.data().remove(pad.name().as_str());
+        let running = self.running().clone();
+        if let Some(input) = &input {
+            input.remove(&self.obj(), running.as_ref());
+        }
+        input.is_some()
+    }
+
+    fn data_inputs(&self) -> Vec<Arc<DataInput>> {
+        self.data().values().cloned().collect()
+    }
+
+    pub(super) fn data(
+        &self,
+    ) -> MutexGuard<'_, std::collections::BTreeMap<String, Arc<DataInput>>> {
+        self.data.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn free_name(&self, kind: MediaKind) -> String {

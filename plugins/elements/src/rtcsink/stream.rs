@@ -9,7 +9,7 @@ use super::pad::RtcSinkPad;
 use crate::caps;
 use crate::encode::{Branch, table};
 use crate::endpoint::{AttachmentId, Endpoint};
-use crate::fault;
+use crate::fault::{self, Fault};
 use crate::tap::{TapConfig, TapEvent};
 use gst::glib;
 use gst::prelude::*;
@@ -249,13 +249,33 @@ impl Stream {
         self.pacer.set_property("sync", !is_live);
     }
 
+    /// The codecs of the element that raw input can be encoded as here, and those that it can't.
+    fn encodable(&self, codecs: &[Codec]) -> (Vec<Codec>, Vec<Codec>) {
+        let of_kind = codecs.iter().filter(|codec| codec.kind() == self.kind);
+        of_kind.partition(|codec| table::choose(**codec).is_some())
+    }
+
+    /// READY -> PAUSED: an input that can only be raw and that nothing can encode is found out before the
+    /// first buffer, while the pipeline still can fail to start.
+    pub(super) fn check(&self) -> Result<(), Fault> {
+        let Some(running) = self.state().running.clone() else {
+            return Ok(());
+        };
+        let (able, unable) = self.encodable(&running.codecs);
+        if !able.is_empty() {
+            return Ok(());
+        }
+        let caps = self.pad.peer_query_caps(None);
+        let is_raw = |caps: &gst::StructureRef| caps.name().ends_with("/x-raw");
+        let raw_alone = !caps.is_any() && !caps.is_empty() && caps.iter().all(is_raw);
+        match raw_alone {
+            true => Err(fault::no_encoder(&self.pad.name(), &unable)),
+            false => Ok(()),
+        }
+    }
+
     fn offer_raw(&self, running: &Running) {
-        let codecs = running
-            .codecs
-            .iter()
-            .filter(|codec| codec.kind() == self.kind);
-        let (able, unable): (Vec<Codec>, Vec<Codec>) =
-            codecs.partition(|codec| table::choose(**codec).is_some());
+        let (able, unable) = self.encodable(&running.codecs);
         if able.is_empty() {
             if let Some(element) = self.element.upgrade() {
                 fault::post(&element, &fault::no_encoder(&self.pad.name(), &unable));

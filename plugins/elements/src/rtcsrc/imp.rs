@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MPL-2.0
 //! The GObject, Element, Bin, ChildProxy and URIHandler traits of `rtcsrc`.
+use super::data::{self, DataStream};
 use super::running::Running;
 use super::settings::{self, Settings};
 use super::stream::{Parts, Stream, template_name};
+use super::tones;
+use crate::data::{Channel, DataChannel};
 use crate::endpoint::{Endpoint, IncomingMedia};
 use crate::fault::{self, Fault};
 use crate::{caps, report};
@@ -10,6 +13,7 @@ use gst::glib;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 use rtc_payload::{MediaKind, Mid, SessionId};
+use rtc_session::ChannelKey;
 use rtc_signaller::Signaller;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
@@ -74,7 +78,7 @@ impl RtcSrc {
         self.settings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn state(&self) -> MutexGuard<'_, Option<Running>> {
+    pub(super) fn state(&self) -> MutexGuard<'_, Option<Running>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -127,7 +131,15 @@ impl RtcSrc {
         let Some(running) = self.state().take() else {
             return;
         };
+        let data = running.data.clone();
+        let tones = running.tones.clone();
         for stream in running.stop() {
+            stream.remove(&self.obj());
+        }
+        for stream in data {
+            stream.remove(&self.obj());
+        }
+        for stream in tones {
             stream.remove(&self.obj());
         }
     }
@@ -160,6 +172,43 @@ impl RtcSrc {
             if let Some(running) = self.state().as_mut() {
                 running.forget(&stream);
             }
+        }
+    }
+
+    /// Shows a channel that a peer opened as a pad.
+    pub(super) fn add_data(&self, channel: &Arc<Channel>) {
+        let number = self.state().as_ref().map(Running::free_data_number);
+        let Some(number) = number else {
+            return;
+        };
+        let stream = match DataStream::new(&self.obj(), channel, number) {
+            Ok(stream) => stream,
+            Err(error) => {
+                gst::error!(CAT, imp = self, "no pad for {channel:?}: {error}");
+                return;
+            }
+        };
+        let kept = match self.state().as_mut() {
+            Some(running) => {
+                running.data.push(Arc::clone(&stream));
+                true
+            }
+            None => false,
+        };
+        if !kept || stream.expose(&self.obj()).is_err() {
+            stream.remove(&self.obj());
+        }
+    }
+
+    /// Takes a channel's pad out of the element. Not on its own streaming thread.
+    pub(super) fn end_data(&self, session: SessionId, key: ChannelKey) {
+        let of = |s: &Arc<DataStream>| s.session == session && s.key == key;
+        let streams: Vec<_> = match self.state().as_mut() {
+            Some(running) => running.data.extract_if(.., |s| of(s)).collect(),
+            None => return,
+        };
+        for stream in streams {
+            stream.remove(&self.obj());
         }
     }
 
@@ -216,7 +265,14 @@ impl ObjectImpl for RtcSrc {
             // (pad, direction, mid): every encoded frame of the stream passes the pad; direction is
             // "receive". Emitted on the endpoint's control thread before the source pad is added.
             let added = glib::subclass::Signal::builder("encoded-pad-added");
-            vec![added.param_types(types).build()]
+            // (session, channel): a data channel is open, whoever opened it; its messages have not come
+            // yet.
+            let types_of_channel = [String::static_type(), DataChannel::static_type()];
+            let channel = glib::subclass::Signal::builder("on-data-channel");
+            vec![
+                added.param_types(types).build(),
+                channel.param_types(types_of_channel).build(),
+            ]
         });
         &SIGNALS
     }
@@ -254,7 +310,12 @@ impl ElementImpl for RtcSrc {
                 )
                 .expect("the template's caps are valid")
             };
-            vec![template(MediaKind::Video), template(MediaKind::Audio)]
+            vec![
+                template(MediaKind::Video),
+                template(MediaKind::Audio),
+                data::template(),
+                tones::template(),
+            ]
         });
         &TEMPLATES
     }

@@ -8,6 +8,7 @@
 //! A pad lives as long as its m-line: it comes when a peer's offer or answer says that it will send, on
 //! the control thread, and goes after the EOS at the end. What is behind the feed is chosen when the
 //! first frame meets a linked pad (see [`crate::decode`]); frames for a pad nobody has linked are dropped.
+mod data;
 mod imp;
 mod pad;
 mod receiver;
@@ -15,6 +16,7 @@ mod running;
 mod settings;
 mod stream;
 mod tail;
+mod tones;
 
 use gst::glib;
 use gst::prelude::*;

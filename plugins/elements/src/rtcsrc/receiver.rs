@@ -2,11 +2,13 @@
 //! The element as its endpoint sees it; called on the control thread.
 use super::RtcSrc;
 use super::stream::Stream;
+use crate::data::{Channel, ChannelFault, DataChannel};
 use crate::endpoint::{Attachment, FrameSink, IncomingMedia, Listening, SessionFault};
 use gst::glib;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 use rtc_payload::{Mid, SessionId};
+use rtc_rtp::ReceivedTone;
 use std::sync::Arc;
 
 /// Holds the element weakly: the endpoint must not keep it alive.
@@ -21,6 +23,7 @@ impl Receiver {
         let Some(src) = self.0.upgrade() else {
             return;
         };
+        src.imp().finish_tones(session, mid);
         for stream in src.imp().streams_of(session, mid) {
             // With a peer the pad stays until the EOS has gone by.
             if !stream.end() {
@@ -68,6 +71,12 @@ impl Attachment for Receiver {
         }
     }
 
+    fn tone_received(&self, session: SessionId, name: &str, tone: &ReceivedTone) {
+        if let Some(src) = self.0.upgrade() {
+            src.imp().add_tone(session, name, tone);
+        }
+    }
+
     fn media_removed(&self, session: SessionId, mid: &Mid) {
         self.end(session, Some(mid));
     }
@@ -76,6 +85,22 @@ impl Attachment for Receiver {
         self.end(session, None);
         if let Some(src) = self.0.upgrade() {
             src.imp().forget_session(session);
+        }
+    }
+
+    fn channel_opened(&self, channel: &Arc<Channel>, object: &DataChannel) {
+        let Some(src) = self.0.upgrade() else {
+            return;
+        };
+        src.emit_by_name::<()>("on-data-channel", &[&channel.session_name, object]);
+        if channel.by_peer {
+            src.imp().add_data(channel);
+        }
+    }
+
+    fn channel_failed(&self, fault: &ChannelFault) {
+        if let Some(src) = self.0.upgrade() {
+            post(&src, fault.structure());
         }
     }
 

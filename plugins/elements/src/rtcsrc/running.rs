@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MPL-2.0
 //! What exists of an `rtcsrc` from READY on: its endpoint, its sessions' clocks, its streams.
 use super::RtcSrc;
+use super::data::{self, DataStream};
 use super::receiver::Receiver;
 use super::stream::{self, Parts, Stream};
+use super::tones::ToneStream;
 use crate::clock::SessionClock;
 use crate::endpoint::{AttachmentId, Endpoint, IncomingMedia};
 use gst::glib;
@@ -19,6 +21,9 @@ pub(super) struct Running {
     latency: (gst::ClockTime, gst::ClockTime),
     sessions: HashMap<SessionId, Shared>,
     streams: Vec<Arc<Stream>>,
+    pub(super) tones: Vec<Arc<ToneStream>>,
+    /// Pads of data channels.
+    pub(super) data: Vec<Arc<DataStream>>,
 }
 
 impl std::fmt::Debug for Running {
@@ -51,6 +56,8 @@ impl Running {
             latency,
             sessions: HashMap::new(),
             streams: Vec::new(),
+            tones: Vec::new(),
+            data: Vec::new(),
         }
     }
 
@@ -117,6 +124,18 @@ impl Running {
     pub(super) fn dropped(&self) -> Vec<(glib::GString, u64)> {
         let of = |stream: &Arc<Stream>| (stream.pad.name(), stream.queue.dropped());
         self.streams.iter().map(of).collect()
+    }
+
+    /// The smallest number no pad of a data channel has.
+    pub(super) fn free_data_number(&self) -> u32 {
+        let prefix = data::TEMPLATE.trim_end_matches("%u");
+        let is_taken = |number: &u32| {
+            let name = format!("{prefix}{number}");
+            self.data.iter().any(|stream| stream.pad.name() == name)
+        };
+        (0..)
+            .find(|number| !is_taken(number))
+            .expect("fewer than 2^32 pads exist")
     }
 
     /// The smallest number no pad of the kind has.
