@@ -21,6 +21,9 @@
 #![warn(missing_docs)]
 
 mod assemble;
+mod beginning;
+#[cfg(test)]
+mod beginning_test;
 mod block;
 mod clock;
 mod demux;

@@ -233,7 +233,7 @@ fn audio_does_not_wait_behind_a_large_frame() {
     pair.run(ms(300));
     let codecs: Vec<Codec> = pair.frames.iter().map(|(_, frame)| frame.codec).collect();
     assert_eq!(codecs, [Codec::Opus, Codec::Vp8]);
-    assert!(pair.frames[0].0 < now + ms(7));
+    assert!(pair.frames[0].1.arrived < now + ms(7));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! One receiving stream: packets in, whole frames out, and what to ask the peer for meanwhile.
 use crate::assemble::{Assembly, Head, Packet};
+use crate::beginning::Beginning;
 use crate::nack::{DEFAULT_RTT, NackList};
 use crate::reception::Reception;
 use crate::{CodecParams, MediaEvent, ReceivedFrame};
@@ -14,7 +15,7 @@ const MAX_AUDIO_PACKETS: usize = 128;
 /// A jump of more packets is a stream begun anew.
 const MAX_JUMP: u64 = 10_000;
 /// How long reordering is waited for where nothing can be asked for again.
-const REORDER_WAIT: Duration = Duration::from_millis(40);
+pub(crate) const REORDER_WAIT: Duration = Duration::from_millis(40);
 /// An audio gap is not worth more than this.
 const AUDIO_WAIT: Duration = Duration::from_millis(150);
 /// Keyframe requests follow one another no faster.
@@ -45,7 +46,8 @@ pub(crate) struct RecvStream {
     pub(crate) codec: CodecParams,
     pub(crate) feedback_ssrc: Ssrc,
     depacketizer: Box<dyn Depacketize>,
-    assembly: Assembly,
+    pub(crate) assembly: Assembly,
+    pub(crate) beginning: Beginning,
     pub(crate) nacks: NackList,
     pub(crate) reception: Reception,
     highest: u64,
@@ -59,7 +61,7 @@ pub(crate) struct RecvStream {
     pub(crate) fir_number: u8,
     pub(crate) last_seen: Instant,
     pub(crate) ended: bool,
-    max_latency: Duration,
+    pub(crate) max_latency: Duration,
     pub(crate) counters: RecvCounters,
 }
 
@@ -87,6 +89,7 @@ impl RecvStream {
             feedback_ssrc: target.params.feedback_ssrc,
             depacketizer: depacketizer(codec.codec),
             assembly: Assembly::new(!video, max_packets),
+            beginning: Beginning::new(first, now),
             nacks: NackList::default(),
             reception: Reception::new(first, codec.codec.clock_rate()),
             codec,
@@ -153,6 +156,7 @@ impl RecvStream {
             tracing::debug!(ssrc = self.ssrc.0, "reorder buffer full");
             self.restart(now);
         }
+        self.ask_before(now);
         rtt
     }
 
@@ -204,6 +208,7 @@ impl RecvStream {
 
     fn restart(&mut self, now: Instant) {
         self.assembly.reset();
+        self.beginning.is_over();
         self.nacks.forget_below(u64::MAX);
         self.discontinuity = true;
         self.gap_ends = None;
@@ -221,7 +226,10 @@ impl RecvStream {
         pool: &mut Vec<Vec<u8>>,
         events: &mut VecDeque<MediaEvent>,
     ) {
-        self.gap_ends = None;
+        self.gap_ends = self.held(rtt).filter(|until| now < *until);
+        if self.gap_ends.is_some() {
+            return;
+        }
         loop {
             match self.assembly.head() {
                 Head::Frame(end) => self.frame(end, now, rtt, pool, events),
@@ -289,6 +297,11 @@ impl RecvStream {
         }
     }
 
+    /// Whether a payload may be the first of a keyframe.
+    pub(crate) fn begins_keyframe(&self, payload: &[u8]) -> bool {
+        self.depacketizer.starts_frame(payload) && self.depacketizer.is_keyframe_start(payload)
+    }
+
     fn give_up(
         &mut self,
         index: u64,
@@ -313,6 +326,7 @@ impl RecvStream {
 
     fn drop_below(&mut self, index: u64, pool: &mut Vec<Vec<u8>>) {
         self.nacks.forget_below(index);
+        self.beginning.is_over();
         for packet in self.assembly.take(index) {
             give_back(pool, packet.data);
         }
@@ -326,6 +340,7 @@ impl RecvStream {
         pool: &mut Vec<Vec<u8>>,
         events: &mut VecDeque<MediaEvent>,
     ) {
+        self.beginning.is_over();
         let packets: Vec<Packet> = self.assembly.take(end).collect();
         self.nacks.forget_below(end);
         let frame = self.depacketize(&packets);
