@@ -13,8 +13,13 @@ const MESSAGES_A_TURN: usize = 256;
 impl Channels {
     /// Takes an SCTP packet that DTLS decrypted.
     pub(crate) fn handle_packet(&mut self, packet: &[u8], now: Instant) {
-        if let Some(association) = &mut self.association {
-            association.handle_packet(packet, now);
+        let Some(association) = &mut self.association else {
+            return;
+        };
+        // While messages are held, those that came may be many; the peer repeats what is not taken.
+        if !association.handle_packet(packet, now) && !self.holding {
+            let reason = "the peer sends many small pieces of messages it does not complete";
+            self.end(sctp_failed(reason), now);
         }
     }
 

@@ -380,6 +380,68 @@ fn what_waits_is_counted_to_the_last_byte() {
     }
 }
 
+#[test]
+fn small_messages_are_never_too_many() {
+    let mut world = World::new();
+    world.peer_opens(1);
+    let mut count = 0;
+    for _ in 0..2000 {
+        for _ in 0..50 {
+            count += usize::from(
+                world
+                    .peer
+                    .send(1, ppid::STRING, vec![b'x'], Delivery::RELIABLE),
+            );
+        }
+        world.run(STEP);
+    }
+    world.run(Duration::from_secs(5));
+    assert!(count > 40_000, "{count}");
+    assert_eq!(world.count(is_message), count);
+}
+
+/// A DATA chunk of one byte that is neither the first nor the last of its message, but for the first.
+fn fragment(tag: [u8; 4], tsn: u32, first: bool) -> Vec<u8> {
+    let mut packet = vec![0x13, 0x89, 0x13, 0x88];
+    packet.extend_from_slice(&tag);
+    packet.extend_from_slice(&[0; 4]);
+    // I-DATA: interleaving was negotiated.
+    packet.extend_from_slice(&[64, if first { 2 } else { 0 }, 0, 21]);
+    packet.extend_from_slice(&tsn.to_be_bytes());
+    packet.extend_from_slice(&[0, 1, 0, 0, 0, 0, 0, 9]);
+    let number = if first { 53 } else { tsn };
+    packet.extend_from_slice(&number.to_be_bytes());
+    packet.extend_from_slice(&[7, 0, 0, 0]);
+    packet
+}
+
+#[test]
+fn a_peer_that_never_completes_its_messages_is_let_go() {
+    let mut world = World::new();
+    world.record = Some(Vec::new());
+    world.peer_opens(1);
+    let opening = &world.record.take().unwrap()[0];
+    let tag = opening[4..8].try_into().unwrap();
+    let tsn = u32::from_be_bytes(opening[16..20].try_into().unwrap());
+    let mut taken = 0_u32;
+    while world.states.last() == Some(&SctpState::Connected) {
+        taken += 1;
+        assert!(taken < 100_000, "it is not noticed");
+        let packet = fragment(tag, tsn.wrapping_add(taken), taken == 1);
+        world.channels.handle_packet(&packet, world.now);
+        world.pump();
+        while world.channels.poll_packet().is_some() {}
+    }
+    assert!(
+        taken > 30_000,
+        "{taken}: noticed by its fragments, not by an error"
+    );
+    assert!(matches!(
+        world.closed_error(),
+        Some(ChannelError::Sctp { .. })
+    ));
+}
+
 /// Packets with a checksum of 0 are taken as they are (RFC 9653), so a changed one gets far.
 #[test]
 fn changed_packets_never_panic_nor_stall() {

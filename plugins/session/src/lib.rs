@@ -37,6 +37,7 @@ mod network;
 mod outgoing;
 mod relay;
 mod sctp;
+mod sctp_guard;
 mod server;
 mod session;
 mod state;

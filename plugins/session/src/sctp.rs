@@ -4,6 +4,7 @@
 //! `dcsctp::Socket` cannot move between threads, so neither can a session once it has data channels: it is
 //! made and used on the io thread.
 use crate::SctpCounters;
+use crate::sctp_guard::Guard;
 use dcsctp::api::{
     DcSctpSocket, ErrorKind, Message, Options, PpId, SendOptions, Socket, SocketEvent, SocketState,
     SocketTime, StreamId, ZERO_CHECKSUM_ALTERNATE_ERROR_DETECTION_METHOD_LOWER_LAYER_DTLS,
@@ -17,6 +18,8 @@ const MTU: usize = 1160;
 /// Bytes of messages that are not complete or not taken yet. It has to be larger than the largest message
 /// we announce, for the window the peer sees is nine tenths of it.
 const RECEIVE_BUFFER: usize = 5 * 1024 * 1024;
+/// The window we announce when nothing is held: dcsctp reckons it in `f32` from nine tenths.
+const WHOLE_WINDOW: u32 = (RECEIVE_BUFFER as f32 * 0.9) as u32;
 /// Bytes that wait in all streams together; what exceeds it waits in the channels' own queues, where it
 /// is shared by sessions.
 const SEND_BUFFER: usize = 1024 * 1024;
@@ -74,6 +77,7 @@ pub(crate) struct Incoming {
 /// An SCTP association over DTLS.
 pub(crate) struct Association {
     socket: Socket,
+    guard: Guard,
     epoch: Instant,
     local_port: u16,
     remote_port: u16,
@@ -101,6 +105,7 @@ impl Association {
         };
         Self {
             socket: Socket::new(name, &options),
+            guard: Guard::new(WHOLE_WINDOW),
             epoch: now,
             local_port,
             remote_port,
@@ -122,9 +127,14 @@ impl Association {
         self.socket.state() == SocketState::Connected
     }
 
-    pub(crate) fn handle_packet(&mut self, packet: &[u8], now: Instant) {
-        self.advance(now);
-        self.socket.handle_input(packet);
+    /// `false`: it was not taken, for the peer makes us hold too many small pieces.
+    pub(crate) fn handle_packet(&mut self, packet: &[u8], now: Instant) -> bool {
+        let admitted = self.guard.admits(packet);
+        if admitted {
+            self.advance(now);
+            self.socket.handle_input(packet);
+        }
+        admitted
     }
 
     /// To be called before anything else at a new time.
@@ -145,7 +155,10 @@ impl Association {
         loop {
             let ids = |streams: Vec<StreamId>| streams.into_iter().map(|id| id.0).collect();
             return Some(match self.socket.poll_event()? {
-                SocketEvent::SendPacket(packet) => SctpEvent::Packet(packet),
+                SocketEvent::SendPacket(packet) => {
+                    self.guard.sent(&packet);
+                    SctpEvent::Packet(packet)
+                }
                 SocketEvent::OnConnected() => SctpEvent::Connected,
                 SocketEvent::OnClosed() => SctpEvent::Ended {
                     reason: "the peer shut the association down".into(),
@@ -167,6 +180,7 @@ impl Association {
     /// The next whole message. What is not taken closes the window the peer may send into.
     pub(crate) fn poll_message(&mut self) -> Option<Incoming> {
         let message = self.socket.get_next_message()?;
+        self.guard.came_out(message.payload.len());
         Some(Incoming {
             stream: message.stream_id.0,
             ppid: message.ppid.0,
