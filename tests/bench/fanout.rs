@@ -91,7 +91,6 @@ fn send_ns() -> f64 {
     let mut spent = 0;
     for _ in 0..ROUNDS {
         let transmit = Transmit {
-            transport: rtc_session::Transport::Udp,
             destination: receiver.local_addr().unwrap(),
             ecn: None,
             contents: &contents,

@@ -71,7 +71,7 @@ impl Io {
         transmit.contents
     }
 
-    pub(crate) fn resolve_server(&mut self, id: SessionId, name: String) {
+    pub(crate) fn resolve_server(&self, id: SessionId, name: String) {
         let (alarm, lane) = (self.inbox.alarm.clone(), self.inbox.answers.clone());
         let asked = name.clone();
         self.names.ask(&asked, move |addresses| {

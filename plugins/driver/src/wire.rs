@@ -144,10 +144,10 @@ impl Wire {
 
     /// Reads; 0 is the end, `WouldBlock` that there is nothing more for now.
     pub(crate) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let Some(tls) = &mut self.tls else {
-            return self.io.read(buffer);
-        };
         loop {
+            let Some(tls) = &mut self.tls else {
+                return self.io.read(buffer);
+            };
             match tls.reader().read(buffer) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 result => return result,
@@ -159,15 +159,6 @@ impl Wire {
             // An alert, or the next flight of the handshake.
             self.flush()?;
             result?;
-            let Some(next) = &mut self.tls else {
-                return Ok(0);
-            };
-            return match next.reader().read(buffer) {
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    Err(ErrorKind::Interrupted.into())
-                }
-                result => result,
-            };
         }
     }
 

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Real sockets, real NATs, a real TURN server, in a network of namespaces. Needs root, nftables and
+//! coturn; without them the tests say so and pass.
+#![allow(clippy::unwrap_used)]
+
+mod call;
+mod nat;
+mod net;
+mod relay;
+mod tcp;
+mod turn;
+mod watch;
