@@ -30,6 +30,8 @@ export class Call extends EventTarget {
   final = false;
   /** The kinds (`audio`, `video`) that were refused for want of a common codec. */
   refused = [];
+  /** The data channels that the server opened, those that have closed included. */
+  channels = [];
   #role;
   #prepare;
   #socket = null;
@@ -113,6 +115,11 @@ export class Call extends EventTarget {
       // Before any media is decoded: the place to set a transform on event.receiver.
       document.dispatchEvent(new CustomEvent('rtc-track', { detail: event }));
       this.dispatchEvent(new CustomEvent('track', { detail: event }));
+    };
+    pc.ondatachannel = event => {
+      // Before its first message is delivered: the place to set event.channel.onmessage.
+      this.channels.push(event.channel);
+      document.dispatchEvent(new CustomEvent('rtc-datachannel', { detail: event }));
     };
     pc.onconnectionstatechange = () => {
       if (this.pc !== pc) return;
@@ -223,6 +230,7 @@ export class Call extends EventTarget {
     this.pc = null;
     this.session = null;
     this.refused = [];
+    this.channels = [];
     this.#work = Promise.resolve();
     socket?.close();
     pc?.close();

@@ -12,6 +12,8 @@ window.rtc = {
   call,
   video,
   get pc() { return call.pc; },
+  /** The data channels that the server opened; open your own by rtc.pc.createDataChannel(label). */
+  get channels() { return call.channels; },
 };
 
 call.addEventListener('track', ({ detail: { track } }) => {

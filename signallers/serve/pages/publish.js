@@ -20,6 +20,8 @@ const call = new Call('publish', pc => {
 window.rtc = {
   call,
   get pc() { return call.pc; },
+  /** The data channels that the server opened; open your own by rtc.pc.createDataChannel(label). */
+  get channels() { return call.channels; },
   get stream() { return stream; },
 };
 
