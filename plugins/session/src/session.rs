@@ -407,8 +407,8 @@ impl Session {
             return Some((transmit(path, contents, None), false));
         }
         let path = self.path?;
-        if let Some(contents) = self.dtls.poll_transmit() {
-            return Some((transmit(path, contents, None), true));
+        if let Some((contents, segment_size)) = self.dtls.poll_train() {
+            return Some((transmit(path, contents, segment_size), true));
         }
         if !self.has_keys {
             return None;

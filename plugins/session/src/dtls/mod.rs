@@ -29,6 +29,8 @@ const MAX_EARLY: usize = 16;
 const MAX_DATAGRAM: usize = 4096;
 /// Records of application data that wait to be taken; a datagram holds some ten.
 const MAX_DATA: usize = 64;
+/// Datagrams sent by one call, fewer than the 64 that Linux takes.
+const MAX_TRAIN: usize = 32;
 /// From path to keys.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(40);
 const SRTP_AES128_CM_SHA1_80: u16 = 1;
@@ -244,8 +246,28 @@ impl Dtls {
         }
     }
 
+    #[cfg(test)]
     pub(crate) fn poll_transmit(&mut self) -> Option<Vec<u8>> {
         self.transmits.pop_front()
+    }
+
+    /// The next datagram; of application data several of one size behind another, the last of which may be
+    /// shorter, with that size.
+    pub(crate) fn poll_train(&mut self) -> Option<(Vec<u8>, Option<usize>)> {
+        let mut contents = self.transmits.pop_front()?;
+        let size = contents.len();
+        let (mut count, mut last) = (1, size);
+        // A handshake's flights stay as they were cut: what is lost of them is repeated so.
+        while self.state == DtlsState::Connected
+            && count < MAX_TRAIN
+            && last == size
+            && let Some(next) = self.transmits.pop_front_if(|next| next.len() <= size)
+        {
+            contents.extend_from_slice(&next);
+            last = next.len();
+            count += 1;
+        }
+        Some((contents, (count > 1).then_some(size)))
     }
 
     pub(crate) fn poll_event(&mut self) -> Option<DtlsEvent> {
