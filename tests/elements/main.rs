@@ -2,6 +2,9 @@
 //! Whole pipelines of the elements, in one process.
 // What fails in a test shall fail it; the kits serve several files.
 #![allow(clippy::unwrap_used, unreachable_pub)]
+mod data_flow;
+mod data_kit;
+mod data_messages;
 mod endpoint_life;
 mod endpoint_sessions;
 mod endpoint_two_way;
@@ -11,3 +14,4 @@ mod sink_viewers;
 mod src_kit;
 mod src_receive;
 mod src_sync;
+mod tones;

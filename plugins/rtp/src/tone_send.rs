@@ -21,7 +21,7 @@ const DURATION_MS: (u32, u32) = (40, 6000);
 const GAP_MS: (u32, u32) = (30, 6000);
 /// A tone that starts so late is sent whole from then on, instead of from when it was due.
 const LATE: Duration = Duration::from_millis(20);
-/// Audio from before the end of a tone can come so long after it.
+/// Audio from before the end of a tone can come so long after it, and the first so long after a request.
 const AUDIO_DELAY: Duration = Duration::from_millis(500);
 
 /// One packet of a tone, but for its header's constant part.
@@ -114,6 +114,7 @@ pub(crate) struct ToneSender {
     ended: Option<(u32, Instant)>,
     /// The time base where no audio was sent yet.
     base: Option<(u32, Instant)>,
+    asked: Option<Instant>,
     packets: VecDeque<TonePacket>,
 }
 
@@ -222,6 +223,16 @@ impl ToneSender {
 
     pub(crate) fn has_packets(&self) -> bool {
         !self.packets.is_empty()
+    }
+
+    /// Puts the first tone off while there is no audio yet whose timestamps it could go on with.
+    pub(crate) fn waits_for_audio(&mut self, now: Instant) -> bool {
+        let since = *self.asked.get_or_insert(now);
+        let waits = self.base.is_none() && now.saturating_duration_since(since) < AUDIO_DELAY;
+        if waits {
+            self.next = Some(now + INTERVAL);
+        }
+        waits
     }
 
     /// The time base of a stream without audio so far.

@@ -143,6 +143,9 @@ impl SendStream {
         let Some(format) = self.params.tone else {
             return self.cancel_tones(events);
         };
+        if self.newest.is_none() && self.tones.waits_for_audio(now) {
+            return;
+        }
         let clock = ToneClock {
             at: self.newest.unwrap_or_else(|| self.tones.base(now)),
             rate: self.params.codec.codec.clock_rate(),

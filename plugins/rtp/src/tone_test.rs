@@ -396,6 +396,21 @@ fn audio_is_silent_while_a_tone_sounds_and_goes_on_behind_it() {
 }
 
 #[test]
+fn tones_before_the_first_audio_go_on_with_its_timestamps_or_without_it() {
+    let mut call = Call::new(7, 48_000);
+    call.insert("1");
+    call.pair.run(ms(100));
+    call.run(400);
+    let tones = call.tones();
+    assert_eq!(text(&tones), "1");
+    assert!(tones[0].rtp_time < 48_000, "{tones:?}");
+    let mut call = Call::new(7, 48_000);
+    call.insert("23");
+    call.pair.run(ms(1200));
+    assert_eq!(text(&call.tones()), "23");
+}
+
+#[test]
 fn a_long_tone_is_put_together_from_its_segments() {
     for (clock_rate, loss) in [(48_000, 0.0), (48_000, 0.2), (8_000, 0.2)] {
         let mut call = Call::new(3, clock_rate);
