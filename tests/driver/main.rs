@@ -3,6 +3,7 @@
 // What fails in a test shall fail it.
 #![allow(clippy::unwrap_used)]
 mod connect;
+mod data;
 mod faults;
 mod lanes;
 mod sharing;

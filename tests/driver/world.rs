@@ -5,8 +5,8 @@ use rtc_driver::{Driver, DriverConfig, Handle, JoinGuard, SessionOptions};
 use rtc_payload::{Codec, EncodedFrame, FrameInfo, MediaKind, SessionId, TrackId};
 use rtc_rtp::{MediaEvent, PacketBlock, Packetizer, ReceivedFrame};
 use rtc_session::{
-    Certificate, CodecOffer, Command, ConnectionState, Direction, Event, MediaState, SessionError,
-    TransceiverInit,
+    Certificate, ChannelEvent, CodecOffer, Command, ConnectionState, Direction, Event, MediaState,
+    SessionError, TransceiverInit,
 };
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -27,6 +27,7 @@ pub(crate) struct Seen {
     pub(crate) connection: ConnectionState,
     pub(crate) media: Vec<MediaState>,
     pub(crate) refused: Vec<SessionError>,
+    pub(crate) channels: Vec<ChannelEvent>,
     pub(crate) closed: Option<Option<SessionError>>,
 }
 
@@ -276,6 +277,7 @@ impl World {
             Event::Rtp(MediaEvent::KeyframeWanted { .. }) => seen.keyframes_wanted += 1,
             Event::Connection(state) => seen.connection = state,
             Event::Media(media) => seen.media = media,
+            Event::Channel(event) => seen.channels.push(event),
             Event::Refused(error) => seen.refused.push(error),
             Event::Closed(error) => seen.closed = Some(error),
             _ => {}
