@@ -32,6 +32,8 @@ const PATIENCE: Duration = Duration::from_millis(39_500);
 /// Between two checks (RFC 8445 §14.2 permits 5 ms); the agent's own 50 ms add up to long waits on
 /// hosts with many addresses.
 const PACE: Duration = Duration::from_millis(5);
+/// A connection is made by TCP only where UDP has not found a path by then: it costs a descriptor.
+const UDP_FIRST: Duration = Duration::from_secs(1);
 const MAX_REMOTE_CANDIDATES: usize = 100;
 /// Addresses a peer may send from. An authenticated peer could name any number, and the agent keeps
 /// a candidate for each.
@@ -64,6 +66,8 @@ struct Generation {
     /// When checks could start: both descriptions known.
     since: Option<Instant>,
     remote_candidates: usize,
+    /// Candidates by TCP that wait for UDP to fail.
+    late: Vec<Candidate>,
 }
 
 #[derive(Debug)]
@@ -167,7 +171,10 @@ impl Ice {
             });
         }
         self.current.remote_candidates += 1;
-        self.current.agent.add_remote_candidate(candidate);
+        match candidate.proto() {
+            is::Protocol::Udp => self.current.agent.add_remote_candidate(candidate),
+            _ => self.current.late.push(candidate),
+        }
         self.current.tick(now);
         self.collect(now);
         Ok(())
@@ -405,6 +412,7 @@ impl Generation {
             hurries: false,
             since: None,
             remote_candidates: 0,
+            late: Vec::new(),
         }
     }
 
@@ -432,6 +440,11 @@ impl Generation {
         if self.since.is_none() {
             return;
         }
+        if self.late_from().is_some_and(|from| from <= now) {
+            for candidate in self.late.drain(..) {
+                self.agent.add_remote_candidate(candidate);
+            }
+        }
         let hurries = self.path.is_some() && now >= self.heard + HURRY;
         if hurries != self.hurries {
             self.hurries = hurries;
@@ -450,7 +463,18 @@ impl Generation {
     }
 
     fn deadline(&mut self) -> Option<Instant> {
-        self.since.and_then(|_| self.agent.poll_timeout())
+        let late = self.late_from();
+        let agent = self.since.and_then(|_| self.agent.poll_timeout());
+        late.into_iter().chain(agent).min()
+    }
+
+    /// From when TCP is tried: while there is no path, or when it has gone silent.
+    fn late_from(&self) -> Option<Instant> {
+        let since = self.since.filter(|_| !self.late.is_empty())?;
+        Some(match self.path {
+            None => since + UDP_FIRST,
+            Some(_) => self.heard + QUIET,
+        })
     }
 
     fn collect(&mut self, validated: &mut HashSet<(Transport, SocketAddr)>, now: Instant) {
