@@ -110,12 +110,20 @@ impl Session<'_> {
 
     /// An offer that is on its way may make a session: that is waited for and ended.
     async fn abandon(
-        &self,
+        &mut self,
         request: impl Future<Output = Result<Answer, Failure>>,
         end: End,
     ) -> End {
-        if let Ok(Ok(answer)) = timeout(FAREWELL / 2, request).await {
-            let _gone = self.client.delete(&answer.resource, FAREWELL / 2).await;
+        let stopping = &mut self.stopping;
+        let patience = async {
+            until_stopped(stopping).await;
+            tokio::time::sleep(FAREWELL / 2).await;
+        };
+        tokio::select! {
+            answered = request => if let Ok(answer) = answered {
+                let _gone = self.client.delete(&answer.resource, FAREWELL / 2).await;
+            },
+            () = patience => {}
         }
         end
     }

@@ -241,7 +241,7 @@ fn a_stop_does_not_wait_for_a_server_that_says_nothing() {
 fn a_session_that_was_made_as_we_stopped_is_deleted() {
     let (go, wait) = std::sync::mpsc::channel::<()>();
     let wait = std::sync::Mutex::new(wait);
-    let server = Server::at("127.0.0.1:0", move |seen| {
+    let server = Server::new(move |seen| {
         if seen.method == "POST" {
             // On the runtime's one thread: the client, too, stands still.
             let _ = wait.lock().unwrap().recv_timeout(PATIENCE);
@@ -256,6 +256,28 @@ fn a_session_that_was_made_as_we_stopped_is_deleted() {
     });
     server.expect("POST");
     server.expect("DELETE");
+}
+
+#[test]
+fn a_session_that_ends_before_its_answer_is_deleted_all_the_same() {
+    let (go, wait) = std::sync::mpsc::channel::<()>();
+    let wait = std::sync::Mutex::new(wait);
+    let server = Server::new(move |seen| {
+        if seen.number == 0 {
+            let _ = wait.lock().unwrap().recv_timeout(PATIENCE);
+        }
+        accept(seen)
+    });
+    let endpoint = Endpoint::started(&server.uri("whep"), &[]);
+    let id = endpoint.offer();
+    endpoint
+        .signaller
+        .end_session(&id, "error", "changed our mind");
+    go.send(()).unwrap();
+    server.expect("POST");
+    assert_eq!(server.expect("DELETE").path, "/session/0");
+    endpoint.session();
+    server.expect("POST");
 }
 
 #[test]
