@@ -3,6 +3,7 @@
 mod lifecycle;
 mod publish;
 mod readme;
+mod serve;
 mod two_processes;
 mod view;
 mod wrong_input;
