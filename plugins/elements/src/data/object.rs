@@ -6,15 +6,15 @@
 use super::channel::Channel;
 use bytes::Bytes;
 use gst::glib;
-use gst::glib::subclass::prelude::*;
 use gst::prelude::*;
+use gst::subclass::prelude::*;
 use rtc_session::{ChannelError, Command};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 
 glib::wrapper! {
-    /// One data channel of one session.
-    pub struct DataChannel(ObjectSubclass<imp::DataChannel>);
+    /// One data channel of one session. A `GstObject`, which any thread may use.
+    pub struct DataChannel(ObjectSubclass<imp::DataChannel>) @extends gst::Object;
 }
 
 /// W3C's RTCDataChannelState.
@@ -225,8 +225,10 @@ mod imp {
     impl ObjectSubclass for DataChannel {
         const NAME: &'static str = "GstRtcDataChannel";
         type Type = super::DataChannel;
+        type ParentType = gst::Object;
     }
 
+    impl GstObjectImpl for DataChannel {}
     impl ObjectImpl for DataChannel {
         fn properties() -> &'static [glib::ParamSpec] {
             static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(properties);
