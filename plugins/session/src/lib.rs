@@ -45,7 +45,6 @@ mod stats;
 mod stream;
 mod tones;
 mod turn;
-mod turn_wire;
 
 pub use certificate::Certificate;
 pub use channel::{ChannelError, ChannelEvent, ChannelInit, ChannelKey};
