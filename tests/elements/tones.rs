@@ -19,7 +19,7 @@ fn call(audio: &str, source: &str) -> (Pipe, Pipe) {
 }
 
 const OPUS: &str = "audiotestsrc is-live=true";
-const PCMU: &str = "audiotestsrc is-live=true ! mulawenc";
+const PCMU: &str = "audiotestsrc is-live=true ! audio/x-raw,rate=8000,channels=1 ! mulawenc";
 
 /// What `tone-change` says.
 fn changes(sender: &Pipe) -> Arc<Mutex<Vec<String>>> {
