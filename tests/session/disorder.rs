@@ -2,7 +2,9 @@
 //! Commands in any order, at any time, over any path: nothing panics, and `Close` always closes.
 use proptest::prelude::*;
 use rtc_payload::{Codec, MediaKind, Mid, TrackId};
-use rtc_session::{CodecOffer, Command, DescriptionKind, Direction, SignalingState};
+use rtc_session::{
+    ChannelInit, ChannelKey, CodecOffer, Command, DescriptionKind, Direction, SignalingState,
+};
 use rtc_tests::pair::{Pair, PairConfig, sending};
 use std::time::Duration;
 
@@ -40,6 +42,14 @@ fn act() -> impl Strategy<Value = Act> {
         1 => (0u32..4, codecs).prop_map(|(track, codecs)| Command::SetTrackCodecs(TrackId(track), codecs)),
         2 => Just(Command::Negotiate),
         2 => Just(Command::RestartIce),
+        2 => (0u64..5).prop_map(|key| Command::OpenChannel(ChannelInit::new(ChannelKey(key), "x"))),
+        1 => (0u64..5).prop_map(|key| Command::CloseChannel(ChannelKey(key))),
+        2 => (0u64..5, 0usize..100_000).prop_map(|(key, size)| Command::SendMessage {
+            channel: ChannelKey(key),
+            data: vec![0; size].into(),
+            text: false,
+        }),
+        1 => any::<bool>().prop_map(Command::HoldMessages),
         1 => Just(Command::RequestKeyframe(Mid::from("0"))),
         1 => "candidate:[ -~]{0,40}".prop_map(|candidate| Command::RemoteCandidate {
             candidate,

@@ -115,6 +115,7 @@ enum Step {
     AddTrackless(bool, bool, Direction),
     RemoveTrack(bool, u32),
     SetCodecs(bool, u32, usize),
+    AddData(bool),
     Offer(bool, bool),
     Deliver(bool),
     Answer(bool),
@@ -133,6 +134,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (side(), side(), direction()).prop_map(|(s, v, d)| Step::AddTrackless(s, v, d)),
         1 => (side(), 0..10_u32).prop_map(|(s, t)| Step::RemoveTrack(s, t)),
         1 => (side(), 0..5_u32, 0..7_usize).prop_map(|(s, t, c)| Step::SetCodecs(s, t, c)),
+        1 => side().prop_map(Step::AddData),
         3 => (side(), side()).prop_map(|(s, r)| Step::Offer(s, r)),
         4 => side().prop_map(Step::Deliver),
         3 => side().prop_map(Step::Answer),
@@ -170,6 +172,7 @@ impl Pair {
             Step::RemoveTrack(side, id) => self.peers[usize::from(side)].remove_track(TrackId(id)),
             Step::SetCodecs(side, id, index) => self.peers[usize::from(side)]
                 .set_track_codecs(TrackId(id_of(id, index)), vec![offer(codec(index), "")]),
+            Step::AddData(side) => self.peers[usize::from(side)].add_data(),
             Step::Offer(side, restart) => {
                 let local = transport(if restart { "rrrr" } else { "aaaa" });
                 let text = self.peers[usize::from(side)].create_offer(&local);
@@ -235,6 +238,8 @@ proptest! {
                 if b.negotiation_needed() { negotiate(b, a); }
             }
             prop_assert!(!a.negotiation_needed() && !b.negotiation_needed());
+            prop_assert_eq!(a.media().data, b.media().data);
+            prop_assert_eq!(a.media().data.is_some(), a.wants_data() || b.wants_data());
             for (from, to) in [(a.media(), b.media()), (b.media(), a.media())] {
                 prop_assert_eq!(from.lines.len(), to.lines.len());
                 for send in from.send.iter().filter(|send| send.active) {
