@@ -556,6 +556,8 @@ fn a_peer_that_holds_its_messages_holds_the_sender_back() {
     let wakeups = pair.peers[1].wakeups;
     pair.run(10 * SECOND);
     assert!(pair.peers[1].wakeups - wakeups < 500, "it does not spin");
+    pair.command(0, Command::CloseChannel(KEY));
+    pair.run(SECOND);
     pair.command(1, Command::HoldMessages(false));
     pair.run_until(120 * SECOND, |pair| {
         messages(&pair.peers[1], there).len() == 200
@@ -563,6 +565,26 @@ fn a_peer_that_holds_its_messages_holds_the_sender_back() {
     for (at, (data, _)) in messages(&pair.peers[1], there).into_iter().enumerate() {
         assert_eq!(data, pattern(64 << 10, at));
     }
+    pair.run(SECOND);
+    assert_eq!(trace(&pair.peers[1], there), ["open", "closing", "closed"]);
+}
+
+#[test]
+fn what_was_sent_before_a_close_is_held_too() {
+    let (mut pair, there) = open(PairConfig::default(), ChannelInit::new(KEY, "h"));
+    pair.run(SECOND);
+    pair.command(1, Command::HoldMessages(true));
+    for at in 0..10 {
+        send(&mut pair, 0, KEY, pattern(1000, at), false);
+    }
+    pair.command(0, Command::CloseChannel(KEY));
+    pair.run(5 * SECOND);
+    assert_eq!(trace(&pair.peers[1], there), ["open"]);
+    pair.command(1, Command::HoldMessages(false));
+    pair.run(SECOND);
+    assert_eq!(messages(&pair.peers[1], there).len(), 10);
+    assert_eq!(trace(&pair.peers[1], there), ["open", "closing", "closed"]);
+    assert_eq!(trace(&pair.peers[0], KEY), ["open", "closing", "closed"]);
 }
 
 #[test]

@@ -49,6 +49,7 @@ impl Channels {
         }
         self.take_events(now);
         self.take_messages(now);
+        self.take_resets();
         self.feed(now);
         // Feeding made packets.
         self.take_events(now);
@@ -63,17 +64,21 @@ impl Channels {
                     self.open_waiting(now);
                 }
                 SctpEvent::Ended { reason, cause } => {
-                    // What came before it is told before.
-                    self.take_messages(now);
+                    // What came before it is told before, wanted or not: there is nowhere to keep it.
+                    self.holding = false;
+                    self.more = true;
+                    while self.more {
+                        self.take_messages(now);
+                    }
+                    self.take_resets();
                     self.end(ChannelError::Sctp { reason, cause }, now);
                 }
                 SctpEvent::Reset(streams) => self.reset_done(&streams),
                 SctpEvent::ResetFailed(streams) => self.reset_failed(&streams),
-                SctpEvent::PeerReset(streams) => {
-                    // Messages that came before the reset are told before the closing.
-                    self.take_messages(now);
-                    self.peer_reset(&streams);
+                SctpEvent::PeerReset(streams) if streams.is_empty() => {
+                    self.left.extend(self.streams.keys());
                 }
+                SctpEvent::PeerReset(streams) => self.left.extend(streams),
             }
         }
     }
@@ -264,6 +269,15 @@ impl Channels {
                 resets.asked = false;
             }
         }
+    }
+
+    /// What the peer closed closes once the messages that came before are told.
+    fn take_resets(&mut self) {
+        if self.left.is_empty() || self.holding || self.more {
+            return;
+        }
+        let streams = std::mem::take(&mut self.left);
+        self.peer_reset(&streams);
     }
 
     fn peer_reset(&mut self, streams: &[u16]) {

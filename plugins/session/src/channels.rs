@@ -72,6 +72,8 @@ pub(crate) struct Channels {
     pub(crate) streams: HashMap<u16, ChannelKey>,
     /// Streams of ours whose reset the peer has not confirmed.
     pub(crate) resetting: BTreeSet<u16>,
+    /// Streams the peer reset, until the messages that came before are told.
+    pub(crate) left: Vec<u16>,
     /// Those that wait for the association, in the order asked for.
     waiting: VecDeque<ChannelKey>,
     /// Those with something to send or to close.
@@ -104,6 +106,7 @@ impl Channels {
             channels: BTreeMap::new(),
             streams: HashMap::new(),
             resetting: BTreeSet::new(),
+            left: Vec::new(),
             waiting: VecDeque::new(),
             active: BTreeSet::new(),
             turn: ChannelKey(0),
@@ -292,6 +295,7 @@ impl Channels {
             return;
         };
         self.resetting.clear();
+        self.left.clear();
         association.abort(now);
         while let Some(event) = association.poll_event() {
             if let crate::sctp::SctpEvent::Packet(packet) = event {
