@@ -33,6 +33,8 @@ pub(crate) struct Resource {
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
     pub(crate) sdp: String,
+    /// The server takes no offer but makes one: `sdp` is that (draft-ietf-wish-whep-03 §4.2).
+    pub(crate) is_offer: bool,
     pub(crate) resource: Resource,
     pub(crate) ice_servers: Vec<IceServer>,
 }
@@ -129,6 +131,9 @@ impl Client {
                     url = redirected(&url, &response)?;
                 }
                 StatusCode::CREATED => return created(&url, response).await,
+                StatusCode::NOT_ACCEPTABLE if essence(response.headers()) == SDP => {
+                    return created(&url, response).await;
+                }
                 _ => return Err(refusal("POST", &url, response).await),
             }
         }
@@ -162,6 +167,21 @@ impl Client {
             200..=299 => Ok(Patched::Done),
             404 | 410 => Ok(Patched::Gone),
             405 | 501 => Ok(Patched::Unsupported),
+            _ => Err(refusal("PATCH", url, response).await),
+        }
+    }
+
+    /// Answers an offer of the server's.
+    pub(crate) async fn answer(&self, resource: &Resource, sdp: String) -> Result<(), Failure> {
+        let Some(url) = &resource.url else {
+            let text = "the server made an offer and named no place for the answer (Location)";
+            return Err(Failure::last(EndCode::BadRequest, text.to_owned()));
+        };
+        let request = self.http.patch(url.clone()).timeout(self.timeout);
+        let request = request.header(header::CONTENT_TYPE, SDP).body(sdp);
+        let response = self.send(request, url, true).await?;
+        match response.status().as_u16() {
+            200..=299 => Ok(()),
             _ => Err(refusal("PATCH", url, response).await),
         }
     }
@@ -268,6 +288,7 @@ async fn created(url: &Url, mut response: Response) -> Result<Answer, Failure> {
     let links = headers.get_all(header::LINK).iter();
     Ok(Answer {
         sdp,
+        is_offer: response.status() == StatusCode::NOT_ACCEPTABLE,
         resource,
         ice_servers: wire::ice_servers(links.filter_map(|value| value.to_str().ok())),
     })

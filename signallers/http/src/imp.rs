@@ -122,14 +122,14 @@ impl SignallerImpl for Http {
 
     fn send_description(&self, session_id: &str, kind: &str, sdp: &str) {
         match kind {
-            "offer" => self.order(Order::Offer {
+            "offer" | "answer" => self.order(Order::Description {
                 session: session_id.to_owned(),
                 sdp: sdp.to_owned(),
             }),
             other => gst::warning!(
                 CAT,
                 imp = self,
-                "{session_id}: a client sends offers, no {other}"
+                "{session_id}: HTTP has no way to send a {other}"
             ),
         }
     }

@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, watch};
 /// What the endpoint says; sessions are named as we named them.
 #[derive(Clone, Debug)]
 pub(crate) enum Order {
-    Offer {
+    Description {
         session: String,
         sdp: String,
     },

@@ -41,19 +41,20 @@ impl Session<'_> {
         let (place, wish) = (shown(&self.address.url), self.address.protocol.wish());
         self.reports
             .tell(|signaller| signaller.report_session_requested(&id, &place, Role::Offer, wish));
-        let end = match self.offer(&id).await {
-            Ok(offer) => self.negotiate(&id, offer).await,
+        let end = match self.own_description(&id).await {
+            Ok(offer) => self.negotiate(id, offer).await,
             Err(end) => end,
         };
         (end, self.up_since)
     }
 
-    /// Waits for the endpoint's offer with the candidates that come at once: servers need not take others.
-    async fn offer(&mut self, id: &str) -> Result<String, End> {
-        let mut offer: Option<String> = None;
+    /// Waits for the endpoint's description with the candidates that come at once: servers need not take
+    /// others.
+    async fn own_description(&mut self, id: &str) -> Result<String, End> {
+        let mut own: Option<String> = None;
         let mut candidates = Vec::new();
         loop {
-            let order = match &offer {
+            let order = match &own {
                 None => self.order(id).await?,
                 Some(sdp) if wire::is_complete(sdp) => break,
                 Some(_) => match timeout(GATHERING, self.order(id)).await {
@@ -62,24 +63,21 @@ impl Session<'_> {
                 },
             };
             match order {
-                Order::Offer { sdp, .. } => offer = Some(sdp),
+                Order::Description { sdp, .. } => own = Some(sdp),
                 Order::Candidate { candidate, .. } => {
                     let last = candidate.candidate.is_none();
                     keep(&mut candidates, candidate);
-                    if last && offer.is_some() {
+                    if last && own.is_some() {
                         break;
                     }
                 }
                 Order::End { text, for_good, .. } => return Err(over(text, for_good)),
             }
         }
-        Ok(wire::with_candidates(
-            &offer.unwrap_or_default(),
-            &candidates,
-        ))
+        Ok(wire::with_candidates(&own.unwrap_or_default(), &candidates))
     }
 
-    async fn negotiate(&mut self, id: &str, offer: String) -> End {
+    async fn negotiate(&mut self, id: String, offer: String) -> End {
         let client = self.client;
         let request = client.post(&self.address.url, &offer);
         tokio::pin!(request);
@@ -87,22 +85,59 @@ impl Session<'_> {
         let answered = loop {
             tokio::select! {
                 answered = &mut request => break answered,
-                order = self.order(id) => match order {
+                order = self.order(&id) => match order {
                     Ok(Order::Candidate { candidate, .. }) => keep(&mut late, candidate),
-                    Ok(Order::Offer { .. }) => {}
+                    Ok(Order::Description { .. }) => {}
                     Ok(Order::End { text, for_good, .. }) => return self.abandon(request, over(text, for_good)).await,
                     Err(stopped) => return self.abandon(request, stopped).await,
                 },
             }
         };
         match answered {
+            Ok(answer) if answer.is_offer => self.take_offer(&id, answer).await,
             Ok(answer) => {
-                self.up_since = Some(Instant::now());
-                let resource = self.announce(id, answer);
-                self.follow(id, &offer, resource, late).await
+                let resource = answer.resource.clone();
+                self.announce(&id, &answer);
+                self.follow(&id, &offer, resource, late).await
             }
             Err(failure) => {
-                self.end_here(id, failure.code, &failure.text);
+                self.end_here(&id, failure.code, &failure.text);
+                End::Failed(failure)
+            }
+        }
+    }
+
+    /// The server makes the offer: another session answers it.
+    async fn take_offer(&mut self, old: &str, offer: Answer) -> End {
+        self.end_here(old, EndCode::Bye, "the server makes the offer");
+        let id = new_session_id();
+        let (place, wish) = (shown(&self.address.url), self.address.protocol.wish());
+        self.reports.tell(|signaller| {
+            signaller.report_session_requested(&id, &place, Role::Answer, wish);
+            signaller.report_description(&id, "offer", &offer.sdp);
+        });
+        let answer = match self.own_description(&id).await {
+            Ok(answer) => answer,
+            Err(end) => {
+                let _gone = self.client.delete(&offer.resource, FAREWELL).await;
+                return end;
+            }
+        };
+        let request = self.client.answer(&offer.resource, answer.clone());
+        let answered = tokio::select! {
+            answered = request => answered,
+            () = until_stopped(&mut self.stopping) => {
+                let _gone = self.client.delete(&offer.resource, FAREWELL).await;
+                return End::Stopped;
+            }
+        };
+        match answered {
+            Ok(()) => {
+                self.announce(&id, &offer);
+                self.follow(&id, &answer, offer.resource, Vec::new()).await
+            }
+            Err(failure) => {
+                self.end_here(&id, failure.code, &failure.text);
                 End::Failed(failure)
             }
         }
@@ -128,18 +163,21 @@ impl Session<'_> {
         end
     }
 
-    fn announce(&self, id: &str, answer: Answer) -> Resource {
+    /// The session stands.
+    fn announce(&mut self, id: &str, answer: &Answer) {
+        self.up_since = Some(Instant::now());
         let place = shown(&self.address.url);
         let text = format!("{} at {place}", self.address.protocol.doing());
         self.reports.tell(|signaller| {
             if !answer.ice_servers.is_empty() {
                 signaller.report_ice_servers(id, &structure(&answer.ice_servers));
             }
-            signaller.report_description(id, "answer", &answer.sdp);
+            if !answer.is_offer {
+                signaller.report_description(id, "answer", &answer.sdp);
+            }
             signaller.report_session_started(id);
             signaller.report_listening("", &text);
         });
-        answer.resource
     }
 
     /// Passes candidates on until the end.
@@ -166,7 +204,7 @@ impl Session<'_> {
                     keep(&mut late, candidate);
                 }
                 Ok(Order::Candidate { .. }) => {}
-                Ok(Order::Offer { .. }) => {
+                Ok(Order::Description { .. }) => {
                     self.end_here(id, EndCode::Bye, "a new session takes the new offer");
                     break End::Renew;
                 }
@@ -222,7 +260,7 @@ impl Session<'_> {
                 order = self.orders.recv() => order.ok_or(End::Stopped)?,
                 () = until_stopped(&mut self.stopping) => return Err(End::Stopped),
             };
-            let (Order::Offer { session, .. }
+            let (Order::Description { session, .. }
             | Order::Candidate { session, .. }
             | Order::End { session, .. }) = &order;
             if session == id {

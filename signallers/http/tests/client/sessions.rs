@@ -185,6 +185,35 @@ fn a_session_that_ends_is_deleted_and_begun_anew() {
 }
 
 #[test]
+fn a_server_that_makes_the_offer_itself_is_answered() {
+    let server = Server::new(|seen| match seen.method.as_str() {
+        "POST" => {
+            let kind = ("content-type", "application/sdp; valid-until=30");
+            reply(406, &[kind, ("location", "/s/7")], ANSWER)
+        }
+        "PATCH" => reply(204, &[], ""),
+        _ => reply(200, &[], ""),
+    });
+    let endpoint = Endpoint::started(&server.uri("whep"), &[]);
+    let first = endpoint.offer();
+    assert_eq!(endpoint.until_ended().0, "bye");
+    let Heard::Requested(id, _, Role::Answer, Wish::Publish) = endpoint.next() else {
+        panic!("a session is asked for that answers");
+    };
+    assert_ne!(id, first);
+    let offered = Heard::Description(id.clone(), "offer".into(), ANSWER.into());
+    assert_eq!(endpoint.next(), offered);
+    endpoint.signaller.send_description(&id, "answer", OFFER);
+    assert_eq!(endpoint.next(), Heard::Started(id));
+    server.expect("POST");
+    let seen = server.expect("PATCH");
+    assert_eq!((seen.path.as_str(), seen.body.as_str()), ("/s/7", OFFER));
+    assert_eq!(seen.header("content-type"), "application/sdp");
+    endpoint.signaller.stop();
+    assert_eq!(server.expect("DELETE").path, "/s/7");
+}
+
+#[test]
 fn another_offer_takes_another_session_at_once() {
     let server = Server::new(accept);
     let endpoint = Endpoint::started(&server.uri("whip"), &[]);
