@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Between processes: FFmpeg's WHIP muxer, aiortc, GStreamer's webrtcbin, and our own elements.
+mod data;
 mod lifecycle;
 mod publish;
 mod readme;

@@ -48,18 +48,16 @@ fn rtcsink_publishes_to_an_aiortc_server() {
     assert_eq!(result["requests"], serde_json::json!(requests));
 }
 
-#[test]
-fn rtcsrc_views_an_aiortc_server() {
-    let Some((lab, mut server)) = server() else {
-        return;
-    };
+/// Views `path` of the server, and gives the requests it saw.
+fn view(path: &str) -> Option<serde_json::Value> {
+    let (lab, mut server) = server()?;
     let mut command = lab.command("gst-launch-1.0");
-    command.args(["-e", "-v"]).args(
-        "rtcsrc name=r uri=whep://127.0.0.1:8000/whep \
+    let pipeline = format!(
+        "rtcsrc name=r uri=whep://127.0.0.1:8000{path} \
          r.video_0 ! video/x-raw ! identity name=v silent=false ! fakesink sync=false \
          r.audio_0 ! audio/x-raw ! identity name=a silent=false ! fakesink sync=false"
-            .split_whitespace(),
     );
+    command.args(["-e", "-v"]).args(pipeline.split_whitespace());
     let mut viewer = Program::start(command);
     for name in ["v", "a", "v", "a"] {
         let wanted = format!("GstIdentity:{name}: last-message = chain");
@@ -69,12 +67,27 @@ fn rtcsrc_views_an_aiortc_server() {
     }
     let status = viewer.interrupt(LIMIT);
     assert!(status.success(), "{status}\n{}", viewer.printed());
-    let result = result_of(&mut server);
-    let requests = [
-        "POST /whep",
-        "POST /whep",
-        "POST /whep",
-        "DELETE /session/1",
-    ];
-    assert_eq!(result["requests"], serde_json::json!(requests));
+    Some(result_of(&mut server)["requests"].clone())
+}
+
+#[test]
+fn rtcsrc_views_an_aiortc_server() {
+    if let Some(seen) = view("/whep") {
+        let requests = [
+            "POST /whep",
+            "POST /whep",
+            "POST /whep",
+            "DELETE /session/1",
+        ];
+        assert_eq!(seen, serde_json::json!(requests));
+    }
+}
+
+#[test]
+fn rtcsrc_takes_the_offer_of_an_aiortc_server() {
+    if let Some(seen) = view("/counter") {
+        let posts = ["POST /counter"; 3];
+        let rest = ["PATCH /session/1", "DELETE /session/1"];
+        assert_eq!(seen, serde_json::json!([&posts[..], &rest].concat()));
+    }
 }

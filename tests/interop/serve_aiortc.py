@@ -2,7 +2,7 @@
 """aiortc as a WHIP and WHEP server of one session: prints `serving`, and one line of JSON when it is deleted.
 
 Usage: serve_aiortc.py PORT
-POST /whip takes a publisher, POST /whep a viewer. The first POST is told to come again (409), the second is
+POST /whip takes a publisher, POST /whep a viewer, POST /counter makes a viewer an offer of its own. The first POST is told to come again (409), the second is
 redirected (307).
 """
 import asyncio
@@ -35,11 +35,21 @@ async def answer(path, sdp):
     return pc.localDescription.sdp
 
 
+async def counter_offer():
+    for track in (VideoStreamTrack(), AudioStreamTrack()):
+        pc.addTransceiver(track, direction="sendonly")
+    await pc.setLocalDescription(await pc.createOffer())
+    return pc.localDescription.sdp
+
+
 async def respond(method, path, body):
     posts = sum(request.startswith("POST") for request in requests)
     if method == "DELETE":
         done.set()
         return "200 OK", [], ""
+    if method == "PATCH":
+        await pc.setRemoteDescription(RTCSessionDescription(body, "answer"))
+        return "204 No Content", [], ""
     if method != "POST":
         return "405 Method Not Allowed", [], ""
     if posts == 1:
@@ -47,6 +57,8 @@ async def respond(method, path, body):
     if posts == 2:
         return "307 Temporary Redirect", ["Location: " + path], ""
     headers = ["Content-Type: application/sdp", "Location: /session/1", 'ETag: "1"']
+    if path == "/counter":
+        return "406 Not Acceptable", headers, await counter_offer()
     return "201 Created", headers, await answer(path, body)
 
 

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Data channels with aiortc, and a file from one process to another.
+use crate::view::python;
+use rtc_tests::browser::result_of;
+use rtc_tests::lab::{Lab, Program, repository};
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+const ECHO: &str =
+    "rtcsink name=s endpoint=e rtcdatasrc endpoint=e label=talk protocol=test ! s.data_0";
+
+#[test]
+fn aiortc_hears_what_it_says() {
+    let both = python().and_then(|python| Ok((python, Lab::new()?)));
+    let (python, lab) = match both {
+        Ok(both) => both,
+        Err(why) => return println!("skipped: {why}"),
+    };
+    let mut launch = lab.launch(ECHO);
+    let url = format!("{}/whep", launch.wait_listening());
+    let mut command = lab.command(python);
+    command
+        .arg(repository().join("tests/interop/whep_data_aiortc.py"))
+        .arg(&url);
+    let result = result_of(&mut Program::start(command));
+    assert_eq!(result["equal"], result["sent"], "{result:#}");
+    assert_eq!(result["labels"], serde_json::json!(["data_0"]));
+}
+
+/// A file that is gone with the test.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Self {
+        let name = format!("rtc-{name}-{}", std::process::id());
+        Self(std::env::temp_dir().join(name))
+    }
+
+    fn size(&self) -> u64 {
+        fs::metadata(&self.0).map_or(0, |data| data.len())
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// Resident memory, bytes.
+fn resident(pid: u32) -> u64 {
+    let text = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = text.lines().find(|line| line.starts_with("VmRSS:"));
+    let kib = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
+    kib.unwrap_or(0) * 1024
+}
+
+fn signal(pid: u32, name: &str) {
+    let done = Command::new("kill").args([name, &pid.to_string()]).status();
+    assert!(done.expect("kill runs").success());
+}
+
+/// Waits for what has no event, on the clock that is.
+fn until(what: &str, limit: Duration, mut done: impl FnMut() -> bool) {
+    let end = Instant::now() + limit;
+    while !done() {
+        assert!(Instant::now() < end, "no {what} within {limit:?}");
+        std::thread::park_timeout(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn a_file_crosses_to_another_process_whose_reader_stops_for_a_while() {
+    let lab = match Lab::new() {
+        Ok(lab) => lab,
+        Err(why) => return println!("skipped: {why}"),
+    };
+    let (from, to) = (Scratch::new("file-in"), Scratch::new("file-out"));
+    let content: Vec<u8> = (0..64u32 * 1024 * 1024 / 4)
+        .flat_map(|at| at.wrapping_mul(2_654_435_761).to_le_bytes())
+        .collect();
+    fs::write(&from.0, &content).expect("the file is written");
+    let mut sender = lab.launch(&format!(
+        "filesrc location={} blocksize=65536 ! rtcsink.data_0 rtcsink name=rtcsink",
+        from.0.display()
+    ));
+    let uri = sender.wait_listening().replace("http://", "whep://");
+    let before = resident(sender.pid());
+    let mut reader = lab.launch(&format!(
+        "rtcdatasrc uri={uri}/whep on-close=eos ! filesink location={} async=false",
+        to.0.display()
+    ));
+    let minute = Duration::from_secs(60);
+    until("start of the file", minute, || to.size() > 1024 * 1024);
+    signal(reader.pid(), "-STOP");
+    let mut seen = 0;
+    let stopped = Instant::now();
+    until("three seconds", minute, || {
+        seen = seen.max(resident(sender.pid()));
+        stopped.elapsed() > Duration::from_secs(3)
+    });
+    signal(reader.pid(), "-CONT");
+    assert!(reader.wait(minute).success());
+    assert!(sender.wait(minute).success());
+    let grown = seen.saturating_sub(before) / 1024;
+    assert!(grown < 16 * 1024, "{grown} KiB more than before");
+    let arrived = fs::read(&to.0).expect("there is a file");
+    assert!(
+        arrived == content,
+        "{} of {} bytes",
+        arrived.len(),
+        content.len()
+    );
+}
