@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 // What a browser does and measures in each scenario. Functions given to `evaluate` run in the page.
+export * from "./data_pages.mjs";
 export * from "./data_scenarios.mjs";
 
 // Runs before the page's own scripts: notes when the first offer was applied and the first frame shown,
@@ -195,4 +196,27 @@ export async function transform(page, job) {
     });
   });
   return watch(page, job);
+}
+
+// Publishes the fake microphone and sends `tones` on it; gives what tonechange says, with its time.
+export async function dial(page, job) {
+  await page.goto(job.url, { waitUntil: "domcontentloaded" });
+  await page.click("#start");
+  await until(page, "a sender that takes tones", () =>
+    window.__marks.pcs.some((pc) => pc.connectionState === "connected" && pc.getSenders().some((s) => s.dtmf?.canInsertDTMF)), 30);
+  const changes = await page.evaluate(({ tones, duration, gap }) => new Promise((resolve, reject) => {
+    const dtmf = window.__marks.pcs.flatMap((pc) => pc.getSenders()).map((s) => s.dtmf).find((d) => d?.canInsertDTMF);
+    const changes = [];
+    const start = performance.now();
+    dtmf.ontonechange = (event) => {
+      changes.push({ tone: event.tone, at: Math.round(performance.now() - start) });
+      if (event.tone === "") resolve(changes);
+    };
+    setTimeout(() => reject(new Error(`only ${JSON.stringify(changes)}`)), 20000);
+    dtmf.insertDTMF(tones, duration, gap);
+  }), job);
+  await pause(700);
+  await page.click("#stop").catch(() => {});
+  await pause(300);
+  return { changes };
 }
