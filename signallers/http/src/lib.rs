@@ -7,8 +7,9 @@
 //! ```
 //! At the start, and again whenever a session is lost, the endpoint is asked for an offer; the offer is
 //! POSTed with its candidates in it, later ones are PATCHed where the server takes them, and the session
-//! is DELETEd at the end. A server that makes the offer itself (406 with one) is answered by PATCH. Whatever the server sends is bounded: answers 128 KiB, reasons 4 KiB,
-//! redirections 5, the time each request takes.
+//! is DELETEd at the end. A server that makes the offer itself (406 with one) is answered by PATCH.
+//! Whatever the server sends is bounded: answers 128 KiB, reasons 4 KiB, redirections 5, the time each
+//! request takes.
 
 mod address;
 mod backoff;
