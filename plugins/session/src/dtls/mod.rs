@@ -258,11 +258,13 @@ impl Dtls {
         let size = contents.len();
         let (mut count, mut last) = (1, size);
         // A handshake's flights stay as they were cut: what is lost of them is repeated so.
-        while self.state == DtlsState::Connected
-            && count < MAX_TRAIN
-            && last == size
-            && let Some(next) = self.transmits.pop_front_if(|next| next.len() <= size)
-        {
+        while self.state == DtlsState::Connected && count < MAX_TRAIN && last == size {
+            if self.transmits.front().is_none_or(|next| next.len() > size) {
+                break;
+            }
+            let Some(next) = self.transmits.pop_front() else {
+                break;
+            };
             contents.extend_from_slice(&next);
             last = next.len();
             count += 1;
