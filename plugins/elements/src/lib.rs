@@ -17,6 +17,7 @@ mod encode;
 mod endpoint;
 mod fault;
 mod feed;
+mod network;
 mod report;
 mod rtcdatasrc;
 mod rtcdtmfsrc;

@@ -1,7 +1,20 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Snapshots of sessions as a `GstStructure`; names are W3C's, written as properties are.
 use rtc_rtp::{RecvStats, SendStats};
-use rtc_session::SessionStats;
+use rtc_session::{CandidateError, SessionStats};
+
+/// A server that was of no use, for the bus (W3C RTCPeerConnectionIceErrorEvent).
+pub(crate) fn server_error(session: &str, error: &CandidateError) -> gst::Structure {
+    let mut report = gst::Structure::builder("rtc-ice-candidate-error")
+        .field("session", session)
+        .field("url", &error.url)
+        .field("code", u32::from(error.code))
+        .field("text", &error.text)
+        .build();
+    report.set_if_some("address", error.address.map(|address| address.to_string()));
+    report.set_if_some("port", error.port.map(u32::from));
+    report
+}
 
 /// One structure, with a field of structure type for every session, named as signalling names it.
 pub(crate) fn sessions(list: Vec<(String, String, SessionStats)>) -> gst::Structure {

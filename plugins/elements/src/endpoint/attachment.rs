@@ -3,6 +3,7 @@
 use crate::data::{Channel, ChannelFault, DataChannel};
 use rtc_payload::{Codec, MediaKind, Mid, SessionId, TrackId};
 use rtc_rtp::{CodecParams, ReceivedFrame, ReceivedTone};
+use rtc_session::CandidateError;
 use std::sync::Arc;
 
 /// One m-line of one session on which the peer sends.
@@ -91,6 +92,8 @@ pub(crate) trait Attachment: Send + Sync {
     fn session_ended(&self, _session: SessionId) {}
     /// A session ended by a fault; told to every element of the endpoint before `session_ended`.
     fn session_failed(&self, _fault: &SessionFault) {}
+    /// A STUN or TURN server was of no use to a session, which lives on.
+    fn server_failed(&self, _session: &str, _error: &CandidateError) {}
     /// The signaller says where the endpoint is reached; told again to an element that comes later.
     fn listening(&self, _listening: &Listening) {}
     /// The signaller failed; running sessions live on.

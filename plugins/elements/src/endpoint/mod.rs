@@ -20,6 +20,7 @@ pub(crate) use attachment::{Attachment, FrameSink, IncomingMedia, Listening, Ses
 pub(crate) use error::EndpointError;
 
 use crate::data::{Hub, Lane};
+use crate::network::IceSettings;
 use crate::tones::ToneRequest;
 use bytes::Bytes;
 use gst::prelude::*;
@@ -68,6 +69,8 @@ pub(crate) struct SessionSettings {
     pub(crate) max_sessions: u32,
     /// The longest a receiver waits for a missing packet, milliseconds.
     pub(crate) max_latency_ms: u32,
+    /// Servers, and which candidates.
+    pub(crate) ice: IceSettings,
 }
 
 impl Default for SessionSettings {
@@ -81,6 +84,7 @@ impl Default for SessionSettings {
             dtls_version: DtlsVersion::Auto,
             max_sessions: 0,
             max_latency_ms: 500,
+            ice: IceSettings::default(),
         }
     }
 }

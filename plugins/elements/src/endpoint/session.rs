@@ -14,7 +14,7 @@ use rtc_session::{
 };
 use rtc_signaller::{EndCode, Role, SignallerExt, Wish};
 use std::collections::{HashMap, HashSet};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 impl Control {
     pub(super) fn on_signalled(&mut self, signalled: Signalled) {
@@ -199,6 +199,8 @@ impl Control {
         options.max_bitrate = settings.max_bitrate;
         options.congestion_control = settings.congestion_control;
         options.max_latency_ms = settings.max_latency_ms;
+        options.ice_servers = settings.ice.servers(SystemTime::now());
+        options.ice_transport_policy = settings.ice.policy;
         let id = self.setup.handle.open(options);
         let transceivers = self.transceivers(&pending, sends, &receive_codecs);
         let tracks: HashSet<_> = transceivers.iter().filter_map(|init| init.track).collect();
@@ -299,6 +301,18 @@ impl Control {
                 Some(mid.as_str()),
                 i32::from(index),
             ),
+            Event::CandidateError(error) => {
+                gst::warning!(
+                    CAT,
+                    "{}: {}: {} {}",
+                    peer.session,
+                    error.url,
+                    error.code,
+                    error.text
+                );
+                let session = peer.session.clone();
+                self.to_all(|attachment| attachment.server_failed(&session, &error));
+            }
             Event::NegotiationNeeded if peer.may_offer && !peer.offer_asked => {
                 peer.offer_asked = true;
                 self.setup.handle.command(id, Command::Negotiate);

@@ -3,12 +3,14 @@
 use super::RtcSink;
 use crate::data::{Channel, ChannelFault, DataChannel};
 use crate::endpoint::{Attachment, Listening, SessionFault};
+use crate::report;
 use crate::tones::ToneState;
 use gst::glib;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 use rtc_payload::{Codec, TrackId};
 use rtc_rtp::CodecParams;
+use rtc_session::CandidateError;
 use std::sync::Arc;
 
 /// Holds the element weakly: the endpoint must not keep it alive.
@@ -79,6 +81,12 @@ impl Attachment for Attached {
                 .field("text", &fault.text)
                 .build();
             post(&element, message);
+        }
+    }
+
+    fn server_failed(&self, session: &str, error: &CandidateError) {
+        if let Some(element) = self.0.upgrade() {
+            post(&element, report::server_error(session, error));
         }
     }
 

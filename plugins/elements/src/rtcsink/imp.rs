@@ -10,6 +10,7 @@ use super::settings::{
 };
 use super::stream::Stream;
 use crate::data::{DataChannel, template_caps};
+use crate::network::{Network, TransportPolicy};
 use crate::{caps, fault, tones};
 use gst::glib;
 use gst::prelude::*;
@@ -94,6 +95,31 @@ pub struct RtcSink {
         blurb = "Whether the line on standard error that tells the address is left out; the rtc-listening \
                  message comes all the same (default false, so that gst-launch tells it; changeable at any time)")]
     pub(super) settings: Mutex<Settings>,
+    #[property(name = "stun-server", get, set, type = String, member = stun_server, mutable_ready,
+        blurb = "STUN server that tells each session its address outside a NAT (stun:HOST:PORT; default \
+                 empty = none, for nothing is told to third parties unasked; changeable until READY)")]
+    #[property(name = "turn-servers", get, set, type = String, member = turn_servers, mutable_ready,
+        blurb = "TURN servers that relay where nothing else gets through \
+                 (turn://USER:PASSWORD@HOST:PORT?transport=udp or tcp, turns:// for TLS, separated by commas; \
+                 with turn-secret turn:HOST:PORT; default empty = none; changeable until READY)")]
+    #[property(name = "turn-secret", set, type = String, member = turn_secret, mutable_ready,
+        blurb = "Secret shared with the turn-servers that are written without a user: each session gets a \
+                 credential of its own, good for a day (text, write-only; default empty; changeable until READY)")]
+    #[property(name = "ice-servers", get, set, type = gst::Array, member = ice_servers,
+        mutable_ready,
+        blurb = "Further STUN and TURN servers (array of structures with urls, a text or an array of texts, \
+                 and for TURN username and credential, as W3C's RTCIceServer; default empty; changeable until READY)")]
+    #[property(name = "ice-transport-policy", get, set, type = TransportPolicy, member = policy, mutable_ready,
+        blurb = "Which ways to the peer may be used: all (default), or relay = by TURN alone, so that peers \
+                 never see an address of this machine (changeable until READY)",
+        builder(TransportPolicy::All))]
+    #[property(name = "ice-tcp", get, set, type = bool, member = ice_tcp, mutable_ready, default = true,
+        blurb = "Take connections by TCP on the number of udp-port, and make them, where UDP finds no path \
+                 within a second (default true, as some networks let no UDP through; changeable until READY)")]
+    #[property(name = "tls-ca", get, set, type = String, member = tls_ca, mutable_ready,
+        blurb = "Certificate authorities that turns: servers are verified with (path of a PEM file; default \
+                 empty = those of the system; changeable until READY)")]
+    pub(super) network: Mutex<Network>,
     pub(super) running: Mutex<Option<Running>>,
     pub(super) streams: Mutex<BTreeMap<String, Arc<Stream>>>,
     pub(super) data: Mutex<BTreeMap<String, Arc<DataInput>>>,

@@ -42,7 +42,14 @@ impl RtcSink {
         }
         let mut settings = self.settings().clone();
         let codecs = settings.codecs().map_err(fault::settings)?;
-        let options = settings.endpoint_options().map_err(fault::settings)?;
+        let network = self
+            .network
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let options = settings
+            .endpoint_options(&network)
+            .map_err(fault::settings)?;
         let endpoint = Endpoint::acquire(options).map_err(|error| fault::endpoint(&error))?;
         let attached = Arc::new(Attached(self.obj().downgrade()));
         let running = Running {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 //! What the user wishes of an `rtcsink`, and what becomes of it at NULL -> READY.
+use crate::network::Network;
 use crate::{caps, endpoint};
 use gst::glib;
 use rtc_driver::{DriverConfig, IpFamilies};
@@ -139,7 +140,10 @@ impl Settings {
     }
 
     /// What to make an endpoint with; errors are for the user.
-    pub(super) fn endpoint_options(&mut self) -> Result<endpoint::Options, String> {
+    pub(super) fn endpoint_options(
+        &mut self,
+        network: &Network,
+    ) -> Result<endpoint::Options, String> {
         if !(self.min_bitrate..=self.max_bitrate).contains(&self.start_bitrate) {
             return Err(format!(
                 "start-bitrate={} lies outside min-bitrate={} and max-bitrate={} (all bit/s); move one of them",
@@ -155,7 +159,7 @@ impl Settings {
         Ok(endpoint::Options {
             name: self.endpoint.clone(),
             signaller,
-            driver: self.driver_config()?,
+            driver: self.driver_config(network)?,
             sessions: endpoint::SessionSettings {
                 start_bitrate: self.start_bitrate.into(),
                 min_bitrate: self.min_bitrate.into(),
@@ -164,12 +168,13 @@ impl Settings {
                 retransmission: self.do_retransmission,
                 dtls_version,
                 max_sessions: self.max_consumers,
+                ice: network.ice()?,
                 ..endpoint::SessionSettings::default()
             },
         })
     }
 
-    fn driver_config(&self) -> Result<DriverConfig, String> {
+    fn driver_config(&self, network: &Network) -> Result<DriverConfig, String> {
         let udp_port = u16::try_from(self.udp_port)
             .map_err(|_| format!("udp-port={} is above 65535", self.udp_port))?;
         let announced = words(&self.announced_addresses)
@@ -182,7 +187,7 @@ impl Settings {
                 })
             })
             .collect::<Result<_, _>>()?;
-        Ok(DriverConfig {
+        let mut driver = DriverConfig {
             udp_port,
             ip_families: match self.ip_families {
                 Families::Both => IpFamilies::Both,
@@ -192,7 +197,9 @@ impl Settings {
             interfaces: words(&self.interfaces).map(ToOwned::to_owned).collect(),
             announced,
             ..DriverConfig::default()
-        })
+        };
+        network.apply(&mut driver);
+        Ok(driver)
     }
 
     /// What raw inputs are offered as; errors are for the user.

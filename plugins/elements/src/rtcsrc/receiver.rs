@@ -4,11 +4,13 @@ use super::RtcSrc;
 use super::stream::Stream;
 use crate::data::{Channel, ChannelFault, DataChannel};
 use crate::endpoint::{Attachment, FrameSink, IncomingMedia, Listening, SessionFault};
+use crate::report;
 use gst::glib;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 use rtc_payload::{Mid, SessionId};
 use rtc_rtp::ReceivedTone;
+use rtc_session::CandidateError;
 use std::sync::Arc;
 
 /// Holds the element weakly: the endpoint must not keep it alive.
@@ -115,6 +117,12 @@ impl Attachment for Receiver {
             .field("text", &fault.text)
             .build();
         post(&src, structure);
+    }
+
+    fn server_failed(&self, session: &str, error: &CandidateError) {
+        if let Some(element) = self.0.upgrade() {
+            post(&element, report::server_error(session, error));
+        }
     }
 
     fn listening(&self, listening: &Listening) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 //! What the user wishes of an `rtcsrc`, and what becomes of it at NULL -> READY.
+use crate::network::Network;
 use crate::{decode, endpoint};
 use rtc_driver::DriverConfig;
 use rtc_payload::{Codec, MediaKind};
@@ -81,19 +82,25 @@ impl Settings {
     }
 
     /// What to make an endpoint with; the error is for the user.
-    pub(super) fn endpoint_options(&mut self) -> Result<endpoint::Options, String> {
+    pub(super) fn endpoint_options(
+        &mut self,
+        network: &Network,
+    ) -> Result<endpoint::Options, String> {
         let signaller = self.signaller()?;
         self.hand_on(&signaller);
+        let mut driver = DriverConfig {
+            udp_port: u16::try_from(self.udp_port).map_err(|_| "udp-port is above 65535")?,
+            ..DriverConfig::default()
+        };
+        network.apply(&mut driver);
         Ok(endpoint::Options {
             name: self.endpoint.clone(),
             signaller,
-            driver: DriverConfig {
-                udp_port: u16::try_from(self.udp_port).map_err(|_| "udp-port is above 65535")?,
-                ..DriverConfig::default()
-            },
+            driver,
             sessions: endpoint::SessionSettings {
                 retransmission: self.do_retransmission,
                 max_latency_ms: self.max_latency,
+                ice: network.ice()?,
                 ..endpoint::SessionSettings::default()
             },
         })

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: MPL-2.0
+//! The properties by which elements reach peers behind NATs: STUN, TURN, which candidates, TCP.
+use gst::glib;
+use rtc_driver::DriverConfig;
+use rtc_session::{IceServer, IceTransportPolicy, rest_credential};
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+/// How long a credential made of `turn-secret` is good for. Only new allocations and their renewals
+/// are checked, each of these by its age.
+const CREDENTIAL_LIFE: Duration = Duration::from_secs(24 * 3600);
+/// The name in such a credential.
+const CREDENTIAL_NAME: &str = "rtc";
+
+/// `ice-transport-policy`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, glib::Enum)]
+#[enum_type(name = "GstRtcIceTransportPolicy")]
+pub enum TransportPolicy {
+    /// Every candidate.
+    #[default]
+    #[enum_value(name = "Every way to the peer", nick = "all")]
+    All,
+    /// TURN alone.
+    #[enum_value(name = "By TURN servers alone", nick = "relay")]
+    Relay,
+}
+
+/// The properties, as the user wrote them.
+#[derive(Clone, Debug)]
+pub(crate) struct Network {
+    pub(crate) stun_server: String,
+    pub(crate) turn_servers: String,
+    pub(crate) turn_secret: String,
+    pub(crate) ice_servers: gst::Array,
+    pub(crate) policy: TransportPolicy,
+    pub(crate) ice_tcp: bool,
+    pub(crate) tls_ca: String,
+}
+
+impl Default for Network {
+    fn default() -> Self {
+        Self {
+            stun_server: String::new(),
+            turn_servers: String::new(),
+            turn_secret: String::new(),
+            ice_servers: gst::Array::default(),
+            policy: TransportPolicy::default(),
+            ice_tcp: true,
+            tls_ca: String::new(),
+        }
+    }
+}
+
+/// What sessions are made with of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct IceSettings {
+    servers: Vec<IceServer>,
+    /// TURN servers that share this secret with us.
+    shared: Vec<String>,
+    secret: String,
+    pub(crate) policy: IceTransportPolicy,
+}
+
+impl IceSettings {
+    /// The servers for a session that begins now.
+    pub(crate) fn servers(&self, now: SystemTime) -> Vec<IceServer> {
+        let mut servers = self.servers.clone();
+        if !self.shared.is_empty() {
+            let since = now
+                .duration_since(SystemTime::UNIX_EPOCH)
+                .unwrap_or_default();
+            let expires = (since + CREDENTIAL_LIFE).as_secs();
+            let (username, credential) = rest_credential(&self.secret, CREDENTIAL_NAME, expires);
+            // Checked before, when the settings were read.
+            servers.extend(IceServer::new(
+                &self.shared,
+                Some(&username),
+                Some(&credential),
+            ));
+        }
+        servers
+    }
+}
+
+impl Network {
+    /// Notes what concerns sockets.
+    pub(crate) fn apply(&self, driver: &mut DriverConfig) {
+        driver.ice_tcp = self.ice_tcp;
+        driver.tls_ca = (!self.tls_ca.is_empty()).then(|| PathBuf::from(&self.tls_ca));
+    }
+
+    /// What concerns sessions; errors are for the user.
+    pub(crate) fn ice(&self) -> Result<IceSettings, String> {
+        let mut settings = IceSettings {
+            secret: self.turn_secret.clone(),
+            policy: match self.policy {
+                TransportPolicy::All => IceTransportPolicy::All,
+                TransportPolicy::Relay => IceTransportPolicy::Relay,
+            },
+            ..IceSettings::default()
+        };
+        if !self.stun_server.is_empty() {
+            let url = normal(&self.stun_server, "stun");
+            let server = IceServer::new(&[url], None, None);
+            let server = server.map_err(|error| format!("stun-server: {error}"))?;
+            settings.servers.push(server);
+        }
+        for word in words(&self.turn_servers) {
+            let (url, credential) = turn_server(word)?;
+            match credential {
+                Some((username, password)) => {
+                    let server = IceServer::new(&[url], Some(&username), Some(&password));
+                    settings
+                        .servers
+                        .push(server.map_err(|error| format!("turn-servers: {error}"))?);
+                }
+                None if self.turn_secret.is_empty() => {
+                    return Err(format!(
+                        "turn-servers: `{word}` has no user; write turn://USER:PASSWORD@HOST:PORT, \
+                         or set turn-secret"
+                    ));
+                }
+                None => {
+                    IceServer::new(&[&url], Some("u"), Some("p"))
+                        .map_err(|error| format!("turn-servers: {error}"))?;
+                    settings.shared.push(url);
+                }
+            }
+        }
+        for value in self.ice_servers.iter() {
+            settings.servers.push(ice_server(value)?);
+        }
+        if settings.policy == IceTransportPolicy::Relay
+            && settings.shared.is_empty()
+            && !settings
+                .servers
+                .iter()
+                .any(|server| server.urls().iter().any(|url| url.relays()))
+        {
+            return Err("ice-transport-policy=relay needs a TURN server: set turn-servers".into());
+        }
+        Ok(settings)
+    }
+}
+
+/// A server of `ice-servers`, which has the fields of W3C's RTCIceServer.
+fn ice_server(value: &glib::SendValue) -> Result<IceServer, String> {
+    let wrong = |what: &str| format!("ice-servers: {what}");
+    let server = value
+        .get::<gst::Structure>()
+        .map_err(|_| wrong("an entry is no structure with urls, username and credential"))?;
+    let urls: Vec<String> = match (
+        server.get::<String>("urls"),
+        server.get::<gst::Array>("urls"),
+    ) {
+        (Ok(url), _) => vec![url],
+        (_, Ok(urls)) => urls.iter().filter_map(|url| url.get().ok()).collect(),
+        _ => return Err(wrong("an entry has no urls (a text, or an array of texts)")),
+    };
+    let text = |name: &str| server.get::<String>(name).ok();
+    let (username, credential) = (text("username"), text("credential"));
+    IceServer::new(&urls, username.as_deref(), credential.as_deref())
+        .map_err(|error| wrong(&error.to_string()))
+}
+
+/// The URI and the credential of a word of `turn-servers`.
+fn turn_server(word: &str) -> Result<(String, Option<(String, String)>), String> {
+    let url = normal(word, "turn");
+    let Some((scheme, rest)) = url.split_once(':') else {
+        return Ok((url, None));
+    };
+    let Some((user, host)) = rest.rsplit_once('@') else {
+        return Ok((url, None));
+    };
+    let (username, password) = user
+        .split_once(':')
+        .ok_or_else(|| format!("turn-servers: `{scheme}:…@{host}` has a user but no password"))?;
+    let credential = (decoded(username), decoded(password));
+    Ok((format!("{scheme}:{host}"), Some(credential)))
+}
+
+/// `stun://host:port`, as GStreamer's webrtcbin writes it, or `host:port`, as the URI that RFC 7064 and
+/// RFC 7065 define.
+fn normal(text: &str, scheme: &str) -> String {
+    let known = ["stun:", "stuns:", "turn:", "turns:"];
+    match known.iter().find(|known| text.starts_with(**known)) {
+        Some(known) => {
+            let rest = &text[known.len()..];
+            format!("{known}{}", rest.strip_prefix("//").unwrap_or(rest))
+        }
+        None if text.contains("://") => text.to_owned(),
+        None => format!("{scheme}:{text}"),
+    }
+}
+
+/// Percent-decoding (RFC 3986 §2.1); what is no code stays.
+fn decoded(text: &str) -> String {
+    let mut out = Vec::new();
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let code = (*first == b'%').then(|| tail.get(..2)).flatten();
+        let code = code.and_then(|code| std::str::from_utf8(code).ok());
+        match code.and_then(|code| u8::from_str_radix(code, 16).ok()) {
+            Some(byte) => {
+                out.push(byte);
+                rest = &tail[2..];
+            }
+            None => {
+                out.push(*first);
+                rest = tail;
+            }
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+fn words(list: &str) -> impl Iterator<Item = &str> {
+    list.split(',')
+        .map(str::trim)
+        .filter(|word| !word.is_empty())
+}
+
+#[cfg(test)]
+#[path = "network_test.rs"]
+mod tests;
