@@ -85,6 +85,7 @@ pub(crate) struct Channel {
     /// We began to close it, so that the application is not told of the closing.
     pub(crate) closed_by_us: AtomicBool,
     pub(crate) object: OnceLock<glib::WeakRef<DataChannel>>,
+    pub(crate) opened: Instant,
     bell: Option<Arc<Bell>>,
     outbox: Mutex<Outbox>,
     inbound: Mutex<Inbound>,
@@ -116,6 +117,7 @@ impl Channel {
             max_message_size: AtomicU64::new(0),
             closed_by_us: AtomicBool::new(false),
             object: OnceLock::new(),
+            opened: Instant::now(),
             bell,
             outbox: Mutex::new(Outbox::new(init.low_threshold, Instant::now())),
             init,

@@ -50,12 +50,12 @@ impl Bell {
         *self.state()
     }
 
-    /// Waits until it rings beyond `seen`, a second at the most.
-    pub(crate) fn wait(&self, seen: Rings) -> Rings {
+    /// Waits until it rings beyond `seen`, or `longest`.
+    pub(crate) fn wait(&self, seen: Rings, longest: Duration) -> Rings {
         let guard = self.state();
         let (guard, _) = self
             .condvar
-            .wait_timeout_while(guard, LOOK_AGAIN, |state| *state == seen)
+            .wait_timeout_while(guard, longest, |state| *state == seen)
             .unwrap_or_else(PoisonError::into_inner);
         *guard
     }
@@ -141,11 +141,12 @@ impl Lane {
         faults
     }
 
-    /// Whether everything was sent.
+    /// Whether everything was sent, and long enough ago.
     pub(crate) fn is_drained(&self) -> bool {
-        self.channels()
-            .iter()
-            .all(|channel| channel.outbox().buffered() == 0)
+        let is_done = |channel: &Arc<Channel>| {
+            channel.outbox().buffered() == 0 && channel.opened.elapsed() > SHORTEST_LIFE
+        };
+        self.channels().iter().all(is_done)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -191,5 +192,6 @@ const BOUND: u64 = 1024 * 1024;
 /// A peer that takes nothing for so long is stalled.
 const STALL: Duration = Duration::from_secs(5);
 
-/// Stalls are noticed by looking.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// Younger channels are not closed: Chromium forgets messages of a channel that is closed before the page
+/// has heard that it is open.
+const SHORTEST_LIFE: Duration = Duration::from_millis(300);

@@ -86,7 +86,7 @@ mod imp {
                     }
                     (Room::Full, Leaky::None) => {}
                 }
-                if seen.unlocked || setup.lane.bell.wait(seen).unlocks != seen.unlocks {
+                if seen.unlocked || setup.lane.bell.wait(seen, LOOK_AGAIN).unlocks != seen.unlocks {
                     // Comes back when it may go on playing.
                     self.obj().wait_preroll()?;
                 }
@@ -123,7 +123,7 @@ mod imp {
                 if flushing || deadline.is_some_and(|deadline| Instant::now() > deadline) {
                     return false;
                 }
-                lane.bell.wait(seen);
+                lane.bell.wait(seen, LOOK_AGAIN / 10);
             }
         }
     }
@@ -219,6 +219,9 @@ mod imp {
 
 /// What a browser shall get as a string.
 const TEXTS: [&str; 2] = ["text/x-raw", "application/x-json"];
+
+/// Peers that stall are noticed by looking.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// How long a peer has to close its channel at the end.
 const CLOSING: Duration = Duration::from_secs(5);
