@@ -4,7 +4,7 @@ use rtc_tests::lab::{plugin_environment, plugin_folder, repository};
 use std::fs;
 use std::process::Command;
 
-const ELEMENTS: [&str; 3] = ["rtcsink", "rtcsrc", "rtcdtmfsrc"];
+const ELEMENTS: [&str; 4] = ["rtcsink", "rtcsrc", "rtcdatasrc", "rtcdtmfsrc"];
 
 /// Properties that GStreamer's own base classes bring along, with their own blurbs.
 const INHERITED: [&str; 8] = [
