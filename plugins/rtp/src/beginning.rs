@@ -43,18 +43,24 @@ impl Beginning {
 }
 
 impl RecvStream {
-    /// Until when the first frame is held.
-    pub(crate) fn held(&self, rtt: Option<Duration>) -> Option<Instant> {
-        if !self.beginning.is_new {
+    /// When to look again, while the first frame is held.
+    pub(crate) fn hold(&mut self, now: Instant, rtt: Option<Duration>) -> Option<Instant> {
+        if !self.beginning.is_new || self.begins_well() {
             return None;
         }
-        let hold = match (self.kind, self.codec.nack) {
-            _ if self.begins_well() => return None,
-            (MediaKind::Audio, _) => AUDIO_HOLD,
-            (MediaKind::Video, false) => REORDER_WAIT,
-            (MediaKind::Video, true) => rtt.unwrap_or(DEFAULT_RTT) * 3 / 2 + REORDER_WAIT,
+        let repaired = rtt.unwrap_or(DEFAULT_RTT) * 3 / 2 + REORDER_WAIT;
+        let (look, hold) = match (self.kind, self.codec.nack) {
+            (MediaKind::Audio, _) => (AUDIO_HOLD, AUDIO_HOLD),
+            (MediaKind::Video, false) => (REORDER_WAIT, REORDER_WAIT),
+            (MediaKind::Video, true) => (REORDER_WAIT, repaired),
         };
-        Some(self.beginning.at + hold.min(self.max_latency))
+        let until = self.beginning.at + hold.min(self.max_latency);
+        let look = self.beginning.at + look.min(self.max_latency);
+        if now >= look {
+            // Not reordered, but lost or joined late: a repeat or a keyframe, whichever is sooner.
+            self.want_keyframe(now, rtt);
+        }
+        [look, until].into_iter().find(|at| now < *at)
     }
 
     /// Asks for what may stand before the first packets.

@@ -226,7 +226,7 @@ impl RecvStream {
         pool: &mut Vec<Vec<u8>>,
         events: &mut VecDeque<MediaEvent>,
     ) {
-        self.gap_ends = self.held(rtt).filter(|until| now < *until);
+        self.gap_ends = self.hold(now, rtt);
         if self.gap_ends.is_some() {
             return;
         }
