@@ -14,6 +14,7 @@
 mod address;
 mod conversation;
 mod gate;
+mod held;
 mod http;
 mod hub;
 mod imp;

@@ -2,6 +2,7 @@
 //! WHIP and WHEP sessions as HTTP resources: POST makes one, PATCH trickles, DELETE ends it.
 //!
 //! A session's URL is unguessable and so needs no token of its own.
+use crate::held::TICK;
 use crate::http::{Protocol, text};
 use crate::hub::{Hub, Peer};
 use crate::problem::Problem;
@@ -74,7 +75,7 @@ pub(crate) async fn offer(
         signaller.report_session_requested(&id, &peer.address.to_string(), Role::Answer, wish);
         signaller.report_description(&id, "offer", &sdp);
     });
-    let sdp = match wait_for(protocol, answer).await {
+    let sdp = match wait_patiently(&hub, &id, protocol, answer).await {
         Ok(sdp) => sdp,
         Err(problem) => {
             // Silent if it was the endpoint that ended the session.
@@ -156,6 +157,25 @@ impl Drop for Pending<'_> {
                 "the peer did not wait for the answer",
             );
         }
+    }
+}
+
+/// The answer, with the candidates that came with it or soon after.
+async fn wait_patiently(
+    hub: &Hub,
+    id: &str,
+    protocol: Protocol,
+    answer: oneshot::Receiver<Answer>,
+) -> Result<String, Problem> {
+    let ticks = async {
+        loop {
+            tokio::time::sleep(TICK).await;
+            hub.sessions.tick(id);
+        }
+    };
+    tokio::select! {
+        answered = wait_for(protocol, answer) => answered,
+        never = ticks => never,
     }
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 //! The table of running sessions: where each one's messages go. Bounded by `max-sessions`.
+use crate::held::Held;
 use crate::wire::{Kind, ToPeer};
 use rtc_signaller::{EndCode, new_session_id};
 use std::collections::HashMap;
@@ -46,6 +47,8 @@ enum Route {
     Socket(mpsc::Sender<ToPeer>),
     Http {
         answer: Option<oneshot::Sender<Answer>>,
+        /// The answer, while candidates are still to come.
+        held: Option<Held>,
         resource: Resource,
     },
 }
@@ -77,6 +80,7 @@ impl Sessions {
         let (sender, receiver) = oneshot::channel();
         let id = self.insert(Route::Http {
             answer: Some(sender),
+            held: None,
             resource,
         })?;
         Some((id, receiver))
@@ -98,13 +102,22 @@ impl Sessions {
         let mut table = self.lock();
         match table.get_mut(id) {
             None => Delivery::Unknown,
-            Some(Route::Http { answer, .. }) => match answer.take_if(|_| kind == Kind::Answer) {
-                Some(answer) => answer
-                    .send(Ok(sdp.to_owned()))
-                    .map_or(Delivery::Lost, |()| Delivery::Done),
-                // HTTP carries one offer and one answer.
-                None => Delivery::NoWay,
-            },
+            Some(Route::Http { answer, held, .. })
+                if kind == Kind::Answer && answer.is_some() && held.is_none() =>
+            {
+                *held = Held::new(sdp);
+                match (held, answer.take()) {
+                    (None, Some(answer)) => answer
+                        .send(Ok(sdp.to_owned()))
+                        .map_or(Delivery::Lost, |()| Delivery::Done),
+                    (_, waiting) => {
+                        *answer = waiting;
+                        Delivery::Done
+                    }
+                }
+            }
+            // HTTP carries one offer and one answer.
+            Some(Route::Http { .. }) => Delivery::NoWay,
             Some(Route::Socket(_)) => {
                 let message = ToPeer::Description {
                     kind,
@@ -117,11 +130,42 @@ impl Sessions {
 
     pub(crate) fn candidate(&self, id: &str, message: ToPeer) -> Delivery {
         let mut table = self.lock();
-        match table.get(id) {
-            None => Delivery::Unknown,
-            // Our answers carry every candidate of ours (RFC 9725 §4.3.2: servers do not trickle).
-            Some(Route::Http { .. }) => Delivery::Done,
-            Some(Route::Socket(_)) => send(&mut table, id, message),
+        match (table.get_mut(id), &message) {
+            (None, _) => Delivery::Unknown,
+            (Some(Route::Socket(_)), _) => send(&mut table, id, message),
+            (
+                Some(route),
+                ToPeer::Candidate {
+                    candidate: None, ..
+                },
+            ) => release(route, true),
+            (
+                Some(Route::Http {
+                    held: Some(held), ..
+                }),
+                ToPeer::Candidate {
+                    candidate: Some(candidate),
+                    mid,
+                    ..
+                },
+            ) => {
+                held.add(candidate, mid.as_deref());
+                Delivery::Done
+            }
+            // Too late: servers do not trickle (RFC 9725 §4.3.2).
+            (Some(Route::Http { .. }), _) => Delivery::Done,
+        }
+    }
+
+    /// A second passed: an answer that has waited long enough for its candidates is sent.
+    pub(crate) fn tick(&self, id: &str) {
+        if let Some(route) = self.lock().get_mut(id)
+            && let Route::Http {
+                held: Some(held), ..
+            } = route
+            && held.tick()
+        {
+            release(route, false);
         }
     }
 
@@ -151,6 +195,22 @@ impl Sessions {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Route>> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Sends an answer that was held, if there is one.
+fn release(route: &mut Route, complete: bool) -> Delivery {
+    let Route::Http { answer, held, .. } = route else {
+        return Delivery::Done;
+    };
+    match (held.take(), answer.take()) {
+        (Some(held), Some(answer)) => answer
+            .send(Ok(held.finish(complete)))
+            .map_or(Delivery::Lost, |()| Delivery::Done),
+        (_, waiting) => {
+            *answer = waiting;
+            Delivery::Done
+        }
     }
 }
 
@@ -217,6 +277,43 @@ mod tests {
         assert_eq!(
             sessions.description("other", Kind::Answer, "a"),
             Delivery::Unknown
+        );
+    }
+
+    #[test]
+    fn an_answer_waits_for_its_candidates_but_not_for_ever() {
+        const ANSWER: &str = "v=0\r\na=ice-options:trickle\r\nm=audio 9 X 0\r\n";
+        let candidate = |candidate: Option<&str>| ToPeer::Candidate {
+            candidate: candidate.map(str::to_owned),
+            mid: None,
+            index: Some(0),
+        };
+        let sessions = Sessions::new(2);
+        let (id, mut answer) = sessions.open_http(resource()).unwrap();
+        assert_eq!(
+            sessions.description(&id, Kind::Answer, ANSWER),
+            Delivery::Done
+        );
+        assert_eq!(
+            sessions.description(&id, Kind::Answer, ANSWER),
+            Delivery::NoWay
+        );
+        sessions.candidate(&id, candidate(Some("candidate:1")));
+        assert!(answer.try_recv().is_err());
+        sessions.candidate(&id, candidate(None));
+        let complete = format!("{ANSWER}a=candidate:1\r\na=end-of-candidates\r\n");
+        assert_eq!(answer.try_recv().unwrap(), Ok(complete));
+        sessions.candidate(&id, candidate(Some("candidate:2")));
+
+        let (id, mut answer) = sessions.open_http(resource()).unwrap();
+        sessions.description(&id, Kind::Answer, ANSWER);
+        sessions.candidate(&id, candidate(Some("candidate:1")));
+        sessions.tick(&id);
+        assert!(answer.try_recv().is_err());
+        sessions.tick(&id);
+        assert_eq!(
+            answer.try_recv().unwrap(),
+            Ok(format!("{ANSWER}a=candidate:1\r\n"))
         );
     }
 
