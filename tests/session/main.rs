@@ -8,3 +8,4 @@ mod media;
 mod negotiation;
 mod restart;
 mod silence;
+mod tones;

@@ -3,7 +3,7 @@
 use crate::link::{Link, LinkConfig, Packet};
 use bytes::Bytes;
 use rtc_payload::{Codec, EncodedFrame, FrameInfo, MediaKind, SessionId, TrackId};
-use rtc_rtp::{MediaEvent, Packetizer, ReceivedFrame, WallClock};
+use rtc_rtp::{MediaEvent, Packetizer, ReceivedFrame, ReceivedTone, WallClock};
 use rtc_session::{
     Certificate, ChannelEvent, Command, ConnectionState, Datagram, DescriptionKind, Direction,
     DtlsVersion, Event, IceConnectionState, MediaState, Output, SctpState, Session, SessionConfig,
@@ -72,6 +72,10 @@ pub struct Peer {
     pub media: Vec<Vec<MediaState>>,
     /// Frames received.
     pub frames: Vec<ReceivedFrame>,
+    /// Tones received.
+    pub tones: Vec<ReceivedTone>,
+    /// What tonechange told, when.
+    pub tone_changes: Vec<(Instant, String)>,
     /// Keyframes asked for, by track.
     pub keyframes_wanted: HashMap<TrackId, u32>,
     /// What happened to data channels.
@@ -399,6 +403,10 @@ impl Pair {
             Event::Connection(state) => peer.connection.push((now, state)),
             Event::Media(media) => peer.media.push(media),
             Event::Rtp(MediaEvent::Frame(frame)) => peer.frames.push(frame),
+            Event::Rtp(MediaEvent::Tone(tone)) => peer.tones.push(tone),
+            Event::Rtp(MediaEvent::ToneChange { tone, .. }) => {
+                peer.tone_changes.push((now, tone));
+            }
             Event::Rtp(MediaEvent::KeyframeWanted { track, .. }) => {
                 *peer.keyframes_wanted.entry(track).or_default() += 1;
             }
@@ -456,10 +464,10 @@ impl Peer {
                 id: SessionId(side as u64 + 1),
                 certificate: Arc::new(Certificate::generate().expect("a certificate can be made")),
                 host_addresses: addresses.clone(),
-            tcp_addresses: Vec::new(),
-            ice_servers: Vec::new(),
-            ice_transport_policy: rtc_session::IceTransportPolicy::All,
-            relay_port: 0,
+                tcp_addresses: Vec::new(),
+                ice_servers: Vec::new(),
+                ice_transport_policy: rtc_session::IceTransportPolicy::All,
+                relay_port: 0,
                 receive_codecs: vec![Codec::Vp8, Codec::Opus],
                 dtls_version: config.versions[side],
                 polite: side == 1,
@@ -486,6 +494,8 @@ impl Peer {
             ice: Vec::new(),
             media: Vec::new(),
             frames: Vec::new(),
+            tones: Vec::new(),
+            tone_changes: Vec::new(),
             keyframes_wanted: HashMap::new(),
             channels: Vec::new(),
             sctp: Vec::new(),
