@@ -298,9 +298,12 @@ fn resource(url: &Url, headers: &HeaderMap) -> Resource {
     let location = header_text(headers, header::LOCATION).and_then(|text| url.join(text).ok());
     let url = location.filter(|to| matches!(to.scheme(), "http" | "https"));
     let patches = header_text(headers, HeaderName::from_static("accept-patch"));
+    let etag = headers.get(header::ETAG).cloned();
+    // Those that do not say what they take say by an ETag that they take something (RFC 9725 §4.3).
+    let trickles = patches.map_or_else(|| etag.is_some(), |kinds| kinds.contains(FRAGMENT));
     Resource {
-        etag: headers.get(header::ETAG).cloned(),
-        trickles: url.is_some() && patches.is_some_and(|kinds| kinds.contains(FRAGMENT)),
+        trickles: trickles && url.is_some(),
+        etag,
         url,
     }
 }

@@ -8,7 +8,7 @@ use crate::wire::{self, Candidate, IceServer};
 use rtc_signaller::{EndCode, Role, SignallerExt, new_session_id};
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
-use tokio::time::timeout;
+use tokio::time::{timeout, timeout_at};
 
 /// How a session came to its end.
 #[derive(Clone, Debug)]
@@ -53,14 +53,19 @@ impl Session<'_> {
     async fn own_description(&mut self, id: &str) -> Result<String, End> {
         let mut own: Option<String> = None;
         let mut candidates = Vec::new();
+        let mut deadline = None;
         loop {
             let order = match &own {
                 None => self.order(id).await?,
                 Some(sdp) if wire::is_complete(sdp) => break,
-                Some(_) => match timeout(GATHERING, self.order(id)).await {
-                    Ok(order) => order?,
-                    Err(_) => break,
-                },
+                Some(_) => {
+                    let end =
+                        *deadline.get_or_insert_with(|| tokio::time::Instant::now() + GATHERING);
+                    match timeout_at(end, self.order(id)).await {
+                        Ok(order) => order?,
+                        Err(_) => break,
+                    }
+                }
             };
             match order {
                 Order::Description { sdp, .. } => own = Some(sdp),
@@ -284,12 +289,12 @@ fn keep(list: &mut Vec<Candidate>, candidate: Candidate) {
     }
 }
 
-/// `ice-servers` with a field `servers`: an array of `ice-server` structures with `url`, `username`,
+/// `ice-servers` with a field `servers`: an array of `ice-server` structures with `urls`, `username`,
 /// `credential` (texts, the latter two empty where there are none).
 fn structure(servers: &[IceServer]) -> gst::Structure {
     let servers = servers.iter().map(|server| {
         gst::Structure::builder("ice-server")
-            .field("url", &server.url)
+            .field("urls", &server.url)
             .field("username", &server.username)
             .field("credential", &server.credential)
             .build()
@@ -299,9 +304,9 @@ fn structure(servers: &[IceServer]) -> gst::Structure {
         .build()
 }
 
-/// How long after the offer, and after each candidate, the next is waited for: host candidates come at
-/// once, those of servers after a round trip.
-const GATHERING: Duration = Duration::from_millis(300);
+/// How long after a description its last candidates are waited for: host candidates come at once, those of
+/// STUN and TURN servers after a few round trips, or never if a server is not there.
+const GATHERING: Duration = Duration::from_millis(1500);
 
 /// Candidates that come within this time go in one message.
 const TOGETHER: Duration = Duration::from_millis(20);

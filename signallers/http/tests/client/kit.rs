@@ -24,7 +24,7 @@ pub(crate) const ANSWER: &str =
     "v=0\r\no=- 2 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n";
 
 /// A request that the server got.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Seen {
     pub(crate) method: String,
     pub(crate) path: String,
@@ -124,9 +124,8 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
         number: shared.count.fetch_add(1, Ordering::SeqCst),
         at,
     };
-    let reply = (shared.script)(&seen);
-    let _ = shared.tell.send(seen);
-    match reply {
+    let _ = shared.tell.send(seen.clone());
+    match (shared.script)(&seen) {
         Reply::Now(response) => response,
         Reply::Never => std::future::pending().await,
     }

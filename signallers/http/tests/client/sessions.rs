@@ -266,44 +266,43 @@ fn a_stop_does_not_wait_for_a_server_that_says_nothing() {
     }
 }
 
-#[test]
-fn a_session_that_was_made_as_we_stopped_is_deleted() {
+/// A server whose first answer waits for a word.
+fn hesitant() -> (Server, std::sync::mpsc::Sender<()>) {
     let (go, wait) = std::sync::mpsc::channel::<()>();
     let wait = std::sync::Mutex::new(wait);
     let server = Server::new(move |seen| {
-        if seen.method == "POST" {
+        if seen.number == 0 {
             // On the runtime's one thread: the client, too, stands still.
             let _ = wait.lock().unwrap().recv_timeout(PATIENCE);
         }
         accept(seen)
     });
+    (server, go)
+}
+
+#[test]
+fn a_session_that_was_made_as_we_stopped_is_deleted() {
+    let (server, go) = hesitant();
     let endpoint = Endpoint::started(&server.uri("whip"), &[]);
     endpoint.offer();
+    server.expect("POST");
     std::thread::scope(|scope| {
         scope.spawn(|| endpoint.signaller.stop());
         go.send(()).unwrap();
     });
-    server.expect("POST");
-    server.expect("DELETE");
+    assert_eq!(server.expect("DELETE").path, "/session/0");
 }
 
 #[test]
 fn a_session_that_ends_before_its_answer_is_deleted_all_the_same() {
-    let (go, wait) = std::sync::mpsc::channel::<()>();
-    let wait = std::sync::Mutex::new(wait);
-    let server = Server::new(move |seen| {
-        if seen.number == 0 {
-            let _ = wait.lock().unwrap().recv_timeout(PATIENCE);
-        }
-        accept(seen)
-    });
+    let (server, go) = hesitant();
     let endpoint = Endpoint::started(&server.uri("whep"), &[]);
     let id = endpoint.offer();
+    server.expect("POST");
     endpoint
         .signaller
         .end_session(&id, "error", "changed our mind");
     go.send(()).unwrap();
-    server.expect("POST");
     assert_eq!(server.expect("DELETE").path, "/session/0");
     endpoint.session();
     server.expect("POST");
