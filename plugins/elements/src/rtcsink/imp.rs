@@ -42,7 +42,7 @@ pub struct RtcSink {
         blurb = "Where the web server of serve listens (host:port, port 0 = any free one; default \
                  127.0.0.1:8080 = this machine alone, so that nothing is public unasked; changeable until READY)")]
     #[property(name = "auth-token", set, type = String, member = auth_token, mutable_ready,
-        blurb = "Bearer token that serve demands of its peers (text, write-only; default empty = none, for \
+        blurb = "Bearer token that serve demands of its peers, or that a WHIP server demands of us (text, write-only; default empty = none, for \
                  it listens on this machine alone; changeable until READY)")]
     #[property(name = "udp-port", get, set, type = u32, member = udp_port, mutable_ready,
         maximum = 65_535, default = DEFAULT_UDP_PORT,

@@ -39,7 +39,7 @@ pub struct RtcSrc {
         default_value = Some(settings::DEFAULT_WEB_ADDRESS),
         blurb = "Address and port of the pages, with an empty uri (ADDRESS:PORT, port 0 for any free one; this machine only by default, 0.0.0.0:8080 for the LAN; may change in NULL)")]
     #[property(name = "auth-token", set, type = String, member = auth_token, mutable_ready,
-        blurb = "Bearer token a peer must show to be served (text, write-only; empty, the default, lets everybody in; may change in NULL)")]
+        blurb = "Bearer token a peer must show to be served, or that we show to a WHEP server (text, write-only; empty, the default, lets everybody in; may change in NULL)")]
     #[property(name = "udp-port", get, set, type = u32, member = udp_port, mutable_ready, maximum = 65535,
         default_value = settings::DEFAULT_UDP_PORT,
         blurb = "UDP port of all sessions (0 for any free one; the next 15 are tried if it is taken; may change in NULL)")]
