@@ -323,28 +323,7 @@ impl Control {
                 self.on_media(id, &states);
                 self.tones_negotiated(id, &states);
             }
-            Event::Rtp(MediaEvent::KeyframeWanted { track, codec, .. }) => {
-                if self.keyframes.want((track, codec), Instant::now()) {
-                    self.to_owner(track, |attachment| attachment.keyframe_wanted(track, codec));
-                }
-            }
-            Event::Rtp(MediaEvent::Estimate { bits_per_second }) => {
-                peer.estimate = bits_per_second;
-                self.retarget(id);
-            }
-            Event::Rtp(MediaEvent::Ended { mid }) => {
-                gst::debug!(CAT, "{}: m-line {mid} said goodbye", peer.session);
-            }
-            Event::Rtp(MediaEvent::Tone(tone)) => self.on_tone(id, &tone),
-            Event::Rtp(MediaEvent::ToneChange {
-                track,
-                tone,
-                buffer,
-                ..
-            }) => self.on_tone_change(id, track, &tone, &buffer),
-            Event::Refused(error @ SessionError::Tones(_)) => {
-                gst::warning!(CAT, "session {}: {error}", peer.session);
-            }
+            Event::Rtp(event) => self.on_rtp(id, event),
             Event::Refused(error) => self.on_refused(id, &error),
             Event::Closed(error) => self.on_closed(id, error),
             Event::Connection(state) => {
@@ -352,6 +331,30 @@ impl Control {
                 self.tones_connected(id, state);
             }
             other => gst::debug!(CAT, "session {}: {other:?}", peer.session),
+        }
+    }
+
+    fn on_rtp(&mut self, id: SessionId, event: MediaEvent) {
+        match event {
+            MediaEvent::KeyframeWanted { track, codec, .. } => {
+                if self.keyframes.want((track, codec), Instant::now()) {
+                    self.to_owner(track, |attachment| attachment.keyframe_wanted(track, codec));
+                }
+            }
+            MediaEvent::Estimate { bits_per_second } => {
+                if let Some(peer) = self.peers.get_mut(&id) {
+                    peer.estimate = bits_per_second;
+                }
+                self.retarget(id);
+            }
+            MediaEvent::Tone(tone) => self.on_tone(id, &tone),
+            MediaEvent::ToneChange {
+                track,
+                tone,
+                buffer,
+                ..
+            } => self.on_tone_change(id, track, &tone, &buffer),
+            other => gst::debug!(CAT, "session {id}: {other:?}"),
         }
     }
 
@@ -415,6 +418,9 @@ impl Control {
             return;
         };
         gst::warning!(CAT, "session {}: {error}", peer.session);
+        if matches!(error, SessionError::Tones(_)) {
+            return;
+        }
         // Without a first negotiation there is no session to go on with.
         if peer.sending.is_empty() && peer.receiving.is_empty() && !peer.data {
             let code = match error {
