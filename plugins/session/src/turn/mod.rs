@@ -485,3 +485,7 @@ pub(crate) fn wait(sends: u32) -> Duration {
         false => FIRST_WAIT * 2_u32.pow(sends.saturating_sub(1)),
     }
 }
+
+#[cfg(test)]
+#[path = "turn_test.rs"]
+mod tests;
