@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Data channels with aiortc, and a file from one process to another.
-use crate::view::python;
+use crate::view::{python, system_python};
 use rtc_tests::browser::result_of;
 use rtc_tests::lab::{Lab, Program, repository};
 use std::fs;
@@ -27,6 +27,43 @@ fn aiortc_hears_what_it_says() {
     let result = result_of(&mut Program::start(command));
     assert_eq!(result["equal"], result["sent"], "{result:#}");
     assert_eq!(result["labels"], serde_json::json!(["data_0"]));
+}
+
+#[test]
+fn python_has_channels_by_properties_and_signals() {
+    let both = system_python().and_then(|python| Ok((python, Lab::new()?)));
+    let (python, lab) = match both {
+        Ok(both) => both,
+        Err(why) => return println!("skipped: {why}"),
+    };
+    let mut command = lab.command(python);
+    command.arg(repository().join("tests/interop/data_channel.py"));
+    let seen = result_of(&mut Program::start(command));
+    assert_eq!(
+        seen["messages"],
+        serde_json::json!(["grüße", [0, 1, 2]]),
+        "{seen:#}"
+    );
+    assert_eq!(seen["meta"], serde_json::json!(["talk", false]), "{seen:#}");
+    for who in ["s", "r"] {
+        assert_eq!(seen[who]["label"], "talk");
+        assert_eq!(seen[who]["max-retransmits"], 7);
+        assert_eq!(seen[who]["max-packet-life-time"], -1);
+        assert_eq!(seen[who]["id"], seen["s"]["id"]);
+        assert_eq!(seen[who]["session"], true);
+    }
+    let signals = seen["signals"].as_array().expect("a list");
+    for expected in [
+        "s on-closing closing",
+        "s on-close closed",
+        "r on-close closed",
+    ] {
+        assert!(signals.iter().any(|s| s == expected), "{seen:#}");
+    }
+    assert!(
+        !signals.iter().any(|s| s == "r on-closing closing"),
+        "{seen:#}"
+    );
 }
 
 /// A file that is gone with the test.
@@ -113,4 +150,47 @@ fn a_file_crosses_to_another_process_whose_reader_stops_for_a_while() {
         arrived.len(),
         content.len()
     );
+}
+
+#[test]
+fn a_reader_that_stops_for_good_stops_no_other() {
+    let lab = match Lab::new() {
+        Ok(lab) => lab,
+        Err(why) => return println!("skipped: {why}"),
+    };
+    let (from, good, bad) = (
+        Scratch::new("two-in"),
+        Scratch::new("two-a"),
+        Scratch::new("two-b"),
+    );
+    let content: Vec<u8> = (0..32u32 * 1024 * 1024 / 4)
+        .flat_map(|at| at.wrapping_mul(2_654_435_761).to_le_bytes())
+        .collect();
+    fs::write(&from.0, &content).expect("the file is written");
+    // Slow enough that both readers are there before the end.
+    let mut sender = lab.launch(&format!(
+        "identity name=slow sleep-time=5000 ! rtcsink.data_0 rtcsink name=rtcsink \
+         filesrc location={} blocksize=65536 ! slow.",
+        from.0.display()
+    ));
+    let uri = sender.wait_listening().replace("http://", "whep://");
+    let read = |to: &Scratch| {
+        lab.launch(&format!(
+            "rtcdatasrc uri={uri}/whep udp-port=0 on-close=eos ! filesink location={} async=false",
+            to.0.display()
+        ))
+    };
+    let minute = Duration::from_secs(60);
+    let [mut first, second] = [read(&good), read(&bad)];
+    until("both readers", minute, || good.size() > 0 && bad.size() > 0);
+    signal(second.pid(), "-STOP");
+    let begun = fs::metadata(&bad.0).expect("there is a file").len();
+    sender.wait_for("word of the slow one", minute, |line| {
+        line.contains("rtc-channel-error") && line.contains("too-slow")
+    });
+    assert!(first.wait(minute).success());
+    let arrived = fs::read(&good.0).expect("there is a file");
+    // It came while the file was being sent: what it has is the rest of it without a gap.
+    assert!(content.ends_with(&arrived), "{} bytes", arrived.len());
+    assert!(begun < content.len() as u64);
 }

@@ -4,8 +4,10 @@ use super::RtcDataSrc;
 use super::label;
 use crate::data::{Channel, ChannelFault, DataChannel, Queue};
 use crate::endpoint::{Attachment, Listening, SessionFault};
+use crate::report;
 use gst::glib;
 use gst::prelude::*;
+use rtc_session::CandidateError;
 use std::sync::Arc;
 
 /// Holds the element weakly: the endpoint must not keep it alive.
@@ -37,6 +39,10 @@ impl Attachment for Attached {
 
     fn channel_failed(&self, fault: &ChannelFault) {
         self.post(fault.structure());
+    }
+
+    fn server_failed(&self, session: &str, error: &CandidateError) {
+        self.post(report::server_error(session, error));
     }
 
     fn session_failed(&self, fault: &SessionFault) {

@@ -5,6 +5,7 @@ use super::settings::{self, OnClose, Settings};
 use crate::data::{DataChannel, Flow, Leaky, Next, Queue, template_caps};
 use crate::endpoint::{AttachmentId, Endpoint};
 use crate::fault::{self, Fault};
+use crate::network::{Network, TransportPolicy};
 use bytes::Bytes;
 use gst::glib;
 use gst::prelude::*;
@@ -50,6 +51,31 @@ pub struct RtcDataSrc {
     #[property(name = "quiet", get, set, type = bool, member = quiet, mutable_ready,
         blurb = "Do not print the page's address to standard error at start (off by default; may change in NULL)")]
     settings: Mutex<Settings>,
+    #[property(name = "stun-server", get, set, type = String, member = stun_server, mutable_ready,
+        blurb = "STUN server that tells each session its address outside a NAT (stun:HOST:PORT; default \
+                 empty = none, for nothing is told to third parties unasked; changeable until READY)")]
+    #[property(name = "turn-servers", get, set, type = String, member = turn_servers, mutable_ready,
+        blurb = "TURN servers that relay where nothing else gets through \
+                 (turn://USER:PASSWORD@HOST:PORT?transport=udp or tcp, turns:// for TLS, separated by commas; \
+                 with turn-secret turn:HOST:PORT; default empty = none; changeable until READY)")]
+    #[property(name = "turn-secret", set, type = String, member = turn_secret, mutable_ready,
+        blurb = "Secret shared with the turn-servers that are written without a user: each session gets a \
+                 credential of its own, good for a day (text, write-only; default empty; changeable until READY)")]
+    #[property(name = "ice-servers", get, set, type = gst::Array, member = ice_servers,
+        mutable_ready,
+        blurb = "Further STUN and TURN servers (array of structures with urls, a text or an array of texts, \
+                 and for TURN username and credential, as W3C's RTCIceServer; default empty; changeable until READY)")]
+    #[property(name = "ice-transport-policy", get, set, type = TransportPolicy, member = policy, mutable_ready,
+        blurb = "Which ways to the peer may be used: all (default), or relay = by TURN alone, so that peers \
+                 never see an address of this machine (changeable until READY)",
+        builder(TransportPolicy::All))]
+    #[property(name = "ice-tcp", get, set, type = bool, member = ice_tcp, mutable_ready, default_value = true,
+        blurb = "Take connections by TCP on the number of udp-port, and make them, where UDP finds no path \
+                 within a second (default true, as some networks let no UDP through; changeable until READY)")]
+    #[property(name = "tls-ca", get, set, type = String, member = tls_ca, mutable_ready,
+        blurb = "Certificate authorities that turns: servers are verified with (path of a PEM file; default \
+                 empty = those of the system; changeable until READY)")]
+    network: Mutex<Network>,
     /// Messages that `leaky` dropped.
     #[property(name = "dropped", type = u64, get = Self::dropped,
         blurb = "Messages dropped since READY because max-bytes waited (number; read-only)")]
@@ -99,7 +125,10 @@ impl RtcDataSrc {
     fn begin(&self) -> Result<(), Fault> {
         let (settings, options) = {
             let mut settings = self.settings();
-            let options = settings.endpoint_options().map_err(fault::settings)?;
+            let network = self.network.lock().unwrap_or_else(PoisonError::into_inner);
+            let options = settings
+                .endpoint_options(&network)
+                .map_err(fault::settings)?;
             (settings.clone(), options)
         };
         let leaky = settings.leaky == Leaky::Downstream;

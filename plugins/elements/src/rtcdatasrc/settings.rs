@@ -2,6 +2,7 @@
 //! What the user wishes of an `rtcdatasrc`, and what becomes of it at NULL -> READY.
 use crate::data::Leaky;
 use crate::endpoint;
+use crate::network::Network;
 use gst::glib;
 use rtc_driver::DriverConfig;
 use rtc_signaller::Signaller;
@@ -82,7 +83,15 @@ impl Settings {
     }
 
     /// What to make an endpoint with; the error is for the user.
-    pub(super) fn endpoint_options(&mut self) -> Result<endpoint::Options, String> {
+    pub(super) fn endpoint_options(
+        &mut self,
+        network: &Network,
+    ) -> Result<endpoint::Options, String> {
+        let mut driver = DriverConfig {
+            udp_port: u16::try_from(self.udp_port).map_err(|_| "udp-port is above 65535")?,
+            ..DriverConfig::default()
+        };
+        network.apply(&mut driver);
         let signaller = self.signaller()?;
         if self.signaller.is_none() {
             if self.web_address != DEFAULT_WEB_ADDRESS {
@@ -95,11 +104,11 @@ impl Settings {
         Ok(endpoint::Options {
             name: self.endpoint.clone(),
             signaller,
-            driver: DriverConfig {
-                udp_port: u16::try_from(self.udp_port).map_err(|_| "udp-port is above 65535")?,
-                ..DriverConfig::default()
+            driver,
+            sessions: endpoint::SessionSettings {
+                ice: network.ice()?,
+                ..endpoint::SessionSettings::default()
             },
-            sessions: endpoint::SessionSettings::default(),
         })
     }
 }
