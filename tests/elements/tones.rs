@@ -206,3 +206,76 @@ fn a_receiver_with_tones_stops_and_starts_again() {
     sender.get("d").set_property("tones", "2");
     assert_eq!(heard(&receiver, 1)[0].0, "2");
 }
+
+#[test]
+fn every_viewer_hears_the_tones_and_they_are_told_of_once() {
+    let sender = Pipe::new(&format!(
+        "rtcsink name=s web-address=127.0.0.1:0 udp-port=0 quiet=true {OPUS} ! s.audio_0 rtcdtmfsrc name=d ! s.dtmf_0"
+    ));
+    let told = changes(&sender);
+    sender.play();
+    let page: String = sender.wait_element("rtc-listening").get("uri").unwrap();
+    let uri = page.replace("http://", "whep://");
+    let uri = format!("{}/whep", uri.trim_end_matches('/'));
+    let line = format!("rtcsrc uri={uri} udp-port=0 quiet=true ! fakesink sync=false");
+    let viewers: Vec<Pipe> = (0..3).map(|_| Pipe::playing(&line)).collect();
+    let connected = || {
+        let stats: gst::Structure = sender.get("s").property("stats");
+        let states = stats.iter().filter_map(|(_, value)| {
+            let session: gst::Structure = value.get().ok()?;
+            session.get::<String>("connection-state").ok()
+        });
+        states.filter(|state| state == "connected").count() == 3
+    };
+    until("three viewers", connected);
+    assert!(insert(&sender, "42#", 60, 40));
+    for viewer in &viewers {
+        let text: String = heard(viewer, 3)
+            .iter()
+            .map(|(tone, _)| tone.as_str())
+            .collect();
+        assert_eq!(text, "42#");
+    }
+    until("the end", || *told.lock().unwrap() == ["4", "2", "#", ""]);
+}
+
+#[test]
+fn tones_are_part_of_the_audio_that_the_pad_names() {
+    let uri = loopback();
+    let sender = Pipe::new(&format!(
+        "rtcsink name=s uri={uri} udp-port=0 quiet=true {OPUS} ! s.audio_0 {OPUS} ! s.audio_1 \
+         rtcdtmfsrc name=d tones=3 ! s.dtmf_0"
+    ));
+    let pad = sender.get("s").static_pad("dtmf_0").unwrap();
+    pad.set_property("audio", "audio_1");
+    let receiver = Pipe::new(&format!(
+        "rtcsrc name=r uri={uri} udp-port=0 quiet=true ! fakesink sync=false"
+    ));
+    receiver.play();
+    sender.play();
+    let tone = receiver.wait_element("dtmf-event");
+    assert_eq!(tone.get::<String>("mid").unwrap(), "1");
+}
+
+#[test]
+fn dtmf_events_sent_to_the_pipeline_reach_the_source_of_tones() {
+    let (sender, receiver) = call(OPUS, "");
+    receiver.play();
+    sender.play();
+    until("somebody who takes tones", || can_insert(&sender));
+    for start in [true, false] {
+        let structure = gst::Structure::builder("dtmf-event")
+            .field("type", 1)
+            .field("number", 9)
+            .field("volume", 10)
+            .field("start", start)
+            .field("method", 1)
+            .build();
+        assert!(
+            sender
+                .0
+                .send_event(gst::event::CustomUpstream::new(structure))
+        );
+    }
+    assert_eq!(heard(&receiver, 1)[0].0, "9");
+}

@@ -66,6 +66,14 @@ impl super::imp::RtcSink {
         pad.upcast()
     }
 
+    /// Hands a `dtmf-event` upstream; `None` for another event.
+    pub(super) fn pass_tones_on(&self, event: &gst::Event) -> Option<bool> {
+        ToneRequest::from_event(tones::custom(event)?)?;
+        let pads = self.obj().sink_pads().into_iter();
+        let mut pads = pads.filter(|pad| pad.is::<RtcSinkDtmfPad>());
+        Some(pads.any(|pad| pad.push_event(event.clone())))
+    }
+
     fn request_tones(&self, pad: &RtcSinkDtmfPad, request: ToneRequest) {
         let Some(track) = self.track_of_tones(pad) else {
             gst::warning!(CAT, obj = pad, "there is no audio input for {request:?}");

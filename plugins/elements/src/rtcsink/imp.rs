@@ -279,6 +279,14 @@ impl ElementImpl for RtcSink {
         }
     }
 
+    /// `dtmf-event` sent to the pipeline goes to whoever makes tones, as with `rtpdtmfsrc`.
+    fn send_event(&self, event: gst::Event) -> bool {
+        match self.pass_tones_on(&event) {
+            Some(taken) => taken,
+            None => self.parent_send_event(event),
+        }
+    }
+
     fn change_state(
         &self,
         transition: gst::StateChange,
