@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Telephone tones with browsers: theirs to us over loss, ours to them.
 use rtc_tests::browser::Browser::{self, Chromium, Firefox};
-use rtc_tests::lab::{Lab, Program};
+use rtc_tests::lab::{Lab, Program, plugin_folder};
 use serde_json::json;
 use std::time::Duration;
 
@@ -116,4 +116,36 @@ fn chromium_plays_our_tones() {
 #[test]
 fn firefox_plays_our_tones() {
     our_tones_are_heard_by(Firefox);
+}
+
+#[test]
+fn the_example_dials_and_hears() {
+    let example = plugin_folder().join("examples/dial");
+    if let Some(why) = Chromium.missing() {
+        return println!("skipped: {why}");
+    }
+    if !example.exists() {
+        return println!("skipped: {} is not built", example.display());
+    }
+    let lab = match Lab::new() {
+        Ok(lab) => lab,
+        Err(why) => return println!("skipped: {why}"),
+    };
+    let mut command = lab.command(&example);
+    command.arg("12#");
+    let mut program = Program::start(command);
+    let limit = Duration::from_secs(20);
+    program.wait_for("the page to publish", limit, |line| {
+        line.contains("/publish")
+    });
+    let url = "http://127.0.0.1:8080/";
+    let job = json!({"url": url, "scenario": "watch", "video": false, "audio": true});
+    Chromium.run(&lab, job);
+    for word in ["dialling 1", "dialling 2", "dialling #", "dialled"] {
+        program.wait_for(word, limit, |line| line == word);
+    }
+    let url = "http://127.0.0.1:8081/publish";
+    let job = json!({"url": url, "scenario": "dial", "tones": "7", "duration": 100, "gap": 70});
+    Chromium.run(&lab, job);
+    program.wait_for("heard 7", limit, |line| line == "heard 7");
 }
