@@ -111,8 +111,11 @@ pub fn bytes(size: usize, seed: usize) -> Vec<u8> {
         .collect()
 }
 
+/// A list that signal handlers fill.
+pub type Shared<T> = Arc<Mutex<Vec<T>>>;
+
 /// Notes the data channels an element hands out, and what happens to them.
-pub fn watch(element: &gst::Element) -> (Arc<Mutex<Vec<gst::Object>>>, Arc<Mutex<Vec<String>>>) {
+pub fn watch(element: &gst::Element) -> (Shared<gst::Object>, Shared<String>) {
     let (objects, trace) = (
         Arc::new(Mutex::new(Vec::new())),
         Arc::new(Mutex::new(Vec::new())),

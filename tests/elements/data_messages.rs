@@ -210,3 +210,30 @@ fn rtcdatasrc_opens_a_channel_to_send_and_rtcsrc_shows_it_as_a_pad() {
     assert_eq!((got.data.as_slice(), got.text), (&b"first word"[..], true));
     assert_eq!(got.label, "talk");
 }
+
+#[test]
+fn a_source_that_comes_late_reads_the_channels_that_are_open() {
+    let uri = loopback();
+    let sender = Pipe::playing(&format!(
+        "rtcsink name=s uri={uri} udp-port=0 data_0::leaky=downstream \
+         appsrc name=in caps=text/x-raw,format=utf8 ! s.data_0"
+    ));
+    let name = format!("late-{}", uri.rsplit('-').next().unwrap());
+    let keeper = Pipe::new(&format!(
+        "rtcdatasrc name=r endpoint={name} uri={uri} udp-port=0 ! fakesink async=false"
+    ));
+    let (channels, _) = watch(&keeper.get("r"));
+    keeper.play();
+    until("a channel", || !channels.lock().unwrap().is_empty());
+    let late = Pipe::playing(&format!(
+        "rtcdatasrc endpoint={name} ! appsink name=out sync=false async=false"
+    ));
+    let input: gst_app::AppSrc = sender.get("in").downcast().unwrap();
+    let output: gst_app::AppSink = late.get("out").downcast().unwrap();
+    until("a message", || {
+        let buffer = gst::Buffer::from_slice(b"to both".to_vec());
+        input.push_buffer(buffer).unwrap();
+        let sample = output.try_pull_sample(gst::ClockTime::from_mseconds(50));
+        sample.is_some_and(|sample| got(&sample).data == b"to both")
+    });
+}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 //! One open data channel of one session: its outbox, and where its messages go.
-use super::lane::Bell;
+use super::lane::Lane;
 use super::object::DataChannel;
 use super::outbox::Outbox;
 use bytes::Bytes;
@@ -25,6 +25,8 @@ pub(crate) struct Message {
 /// code.
 pub(crate) trait MessageSink: Send + Sync {
     fn message(&self, channel: &Arc<Channel>, message: Message);
+    /// It takes nothing any more.
+    fn is_over(&self) -> bool;
     /// No message will come from it any more.
     fn closed(&self, channel: &Arc<Channel>);
 }
@@ -86,7 +88,8 @@ pub(crate) struct Channel {
     pub(crate) closed_by_us: AtomicBool,
     pub(crate) object: OnceLock<glib::WeakRef<DataChannel>>,
     pub(crate) opened: Instant,
-    bell: Option<Arc<Bell>>,
+    /// The input it belongs to, which knows it as long as it is open.
+    lane: Option<Arc<Lane>>,
     outbox: Mutex<Outbox>,
     inbound: Mutex<Inbound>,
 }
@@ -107,7 +110,7 @@ impl Channel {
         init: ChannelInit,
         by_peer: bool,
         valve: Arc<Valve>,
-        bell: Option<Arc<Bell>>,
+        lane: Option<Arc<Lane>>,
     ) -> Self {
         Self {
             session: valve.session,
@@ -118,7 +121,7 @@ impl Channel {
             closed_by_us: AtomicBool::new(false),
             object: OnceLock::new(),
             opened: Instant::now(),
-            bell,
+            lane,
             outbox: Mutex::new(Outbox::new(init.low_threshold, Instant::now())),
             init,
             inbound: Mutex::new(Inbound {
@@ -195,8 +198,8 @@ impl Channel {
     }
 
     fn ring(&self) {
-        if let Some(bell) = &self.bell {
-            bell.ring();
+        if let Some(lane) = &self.lane {
+            lane.bell.ring();
         }
     }
 
@@ -204,16 +207,18 @@ impl Channel {
         lock(&self.outbox)
     }
 
-    /// Adds a reader; only while the channel is being announced.
+    /// Adds a reader.
     pub(crate) fn add_sink(&self, sink: Arc<dyn MessageSink>) {
-        lock(&self.inbound).sinks.push(sink);
+        let sinks = &mut lock(&self.inbound).sinks;
+        sinks.retain(|sink| !sink.is_over());
+        sinks.push(sink);
     }
 
     /// A message arrived. Whether the object's signals want it, from the control thread.
     pub(crate) fn receive(self: &Arc<Self>, message: Message) -> bool {
         let mut inbound = lock(&self.inbound);
         if let Some(early) = &mut inbound.early {
-            let size = message.data.len();
+            let size = message.data.len() + OVERHEAD;
             early.push_back(message);
             inbound.early_bytes += size;
             self.hold_if(&mut inbound);
@@ -221,7 +226,7 @@ impl Channel {
         }
         let wanted = self.object_listens();
         if wanted {
-            inbound.signalled += message.data.len();
+            inbound.signalled += message.data.len() + OVERHEAD;
             self.hold_if(&mut inbound);
         }
         self.pass_on(&inbound, &message);
@@ -244,7 +249,7 @@ impl Channel {
     pub(crate) fn signalled(&self, bytes: usize) {
         let released = {
             let mut inbound = lock(&self.inbound);
-            inbound.signalled = inbound.signalled.saturating_sub(bytes);
+            inbound.signalled = inbound.signalled.saturating_sub(bytes + OVERHEAD);
             match inbound.signalled + inbound.early_bytes {
                 0 => inbound.held.take(),
                 _ => None,
@@ -282,6 +287,9 @@ impl Channel {
     /// No message comes any more.
     pub(crate) fn end(self: &Arc<Self>) {
         self.stop_sending();
+        if let Some(lane) = &self.lane {
+            lane.remove(self.session);
+        }
         let sinks = lock(&self.inbound).sinks.clone();
         for sink in sinks {
             sink.closed(self);
@@ -307,6 +315,9 @@ impl std::fmt::Debug for Channel {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+/// What a message costs besides its bytes, so that empty ones are bounded too.
+pub(crate) const OVERHEAD: usize = 128;
 
 /// Bytes that may wait for the control thread before the session holds its messages back.
 const MAX_UNSEEN: usize = 1024 * 1024;

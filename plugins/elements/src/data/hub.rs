@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 //! All open data channels of an endpoint: the io thread's door in, the elements' door out.
-use super::channel::{Channel, Message, Valve};
+use super::channel::{Channel, Message, OVERHEAD, Valve};
 use super::lane::Lane;
 use bytes::Bytes;
 use rtc_driver::Handle;
@@ -59,7 +59,7 @@ impl Hub {
             .flat_map(|entry| entry.channels.into_values())
             .collect();
         for channel in &left {
-            self.end(channel);
+            channel.end();
         }
         left
     }
@@ -112,10 +112,10 @@ impl Hub {
         };
         let opening = entry.opening.entry(key).or_default();
         opening.label = label.to_owned();
-        if opening.bytes + data.len() > MAX_OPENING {
+        if opening.bytes + data.len() + OVERHEAD > MAX_OPENING {
             return None;
         }
-        opening.bytes += data.len();
+        opening.bytes += data.len() + OVERHEAD;
         opening.messages.push((data, text));
         Some((*id, asked))
     }
@@ -186,9 +186,8 @@ impl Hub {
         let Some(entry) = table.sessions.get_mut(&session) else {
             return;
         };
-        let (key, bell) = (init.key, lane.as_ref().map(|lane| Arc::clone(&lane.bell)));
-        let valve = Arc::clone(&entry.valve);
-        let channel = Channel::new(entry.name.clone(), init, by_peer, valve, bell);
+        let (key, valve) = (init.key, Arc::clone(&entry.valve));
+        let channel = Channel::new(entry.name.clone(), init, by_peer, valve, lane.clone());
         let size = entry.max_message_size;
         channel.max_message_size.store(size, Ordering::Relaxed);
         let channel = Arc::new(channel);
@@ -214,15 +213,7 @@ impl Hub {
             })
         };
         if let Some(channel) = channel {
-            self.end(&channel);
-        }
-    }
-
-    fn end(&self, channel: &Arc<Channel>) {
-        channel.end();
-        let lane = self.read().lanes.get(&channel.init.key).cloned();
-        if let Some(lane) = lane {
-            lane.remove(channel.session);
+            channel.end();
         }
     }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Received messages on their way to a streaming thread; bounded by holding sessions back, or by dropping.
-use super::channel::{Channel, Held, Message, MessageSink};
+use super::channel::{Channel, Held, Message, MessageSink, OVERHEAD};
 use rtc_payload::SessionId;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -141,13 +141,17 @@ impl MessageSink for Queue {
                         state.dropped += 1;
                     }
                 }
-            } else if !state.held.contains_key(&channel.session) {
-                let held = channel.valve.hold();
-                state.held.insert(channel.session, held);
+            } else {
+                let held = state.held.entry(channel.session);
+                held.or_insert_with(|| channel.valve.hold());
             }
         }
         drop(state);
         self.wake.notify_one();
+    }
+
+    fn is_over(&self) -> bool {
+        self.state().ended
     }
 
     fn closed(&self, _channel: &Arc<Channel>) {
@@ -168,8 +172,5 @@ impl std::fmt::Debug for Queue {
 }
 
 fn cost(message: &Message) -> u64 {
-    message.data.len() as u64 + OVERHEAD
+    (message.data.len() + OVERHEAD) as u64
 }
-
-/// What a message costs besides its bytes, so that empty ones are bounded too.
-const OVERHEAD: u64 = 128;

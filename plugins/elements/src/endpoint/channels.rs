@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! The control thread's part for data channels: who wants them, and what applications are told of them.
 use super::AttachmentId;
+use super::attachment::Attachment;
 use super::control::{CAT, Control};
 use crate::data::{Channel, ChannelFault, DataChannel, Message, error_detail};
 use gst::glib::prelude::*;
@@ -43,8 +44,12 @@ impl Control {
         }
     }
 
-    /// An element came that may want data: sessions without it get it.
-    pub(super) fn offer_data(&mut self) {
+    /// An element came: it hears of the channels that are open, and if it wants data, sessions without
+    /// get it.
+    pub(super) fn offer_data(&mut self, to: &dyn Attachment) {
+        for open in self.channels.open.values() {
+            to.channel_opened(&open.channel, &open.object);
+        }
         if !self.wants_data() {
             return;
         }
@@ -78,6 +83,7 @@ impl Control {
 
     pub(super) fn remove_channel(&mut self, key: ChannelKey) {
         self.channels.wanted.retain(|(_, init)| init.key != key);
+        self.setup.hub.remove_lane(key);
         for id in self.peers.keys() {
             match self.setup.hub.find(*id, key) {
                 Some(channel) => channel.close(),
@@ -101,7 +107,6 @@ impl Control {
             .collect();
         for key in keys {
             self.remove_channel(key);
-            self.setup.hub.remove_lane(key);
         }
     }
 

@@ -195,11 +195,11 @@ impl Control {
                     attachment.listening(listening);
                 }
                 let attached = Attached {
-                    attachment,
+                    attachment: Arc::clone(&attachment),
                     receive,
                 };
                 self.attachments.insert(id, attached);
-                self.offer_data();
+                self.offer_data(&*attachment);
                 self.start_pending(Instant::now());
             }
             Message::Detach { id, done } => {

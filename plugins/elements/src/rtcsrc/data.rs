@@ -15,6 +15,9 @@ pub(super) const TEMPLATE: &str = "data_%u";
 /// Bytes that may wait behind one pad before the peer waits.
 const MAX_BYTES: u64 = 4 * 1024 * 1024;
 
+/// Pads of one session; further channels are read by rtcdatasrc and by their objects alone.
+pub(super) const MAX_PADS: usize = 32;
+
 /// One channel's feed and pad.
 pub(super) struct DataStream {
     pub(super) session: rtc_payload::SessionId,

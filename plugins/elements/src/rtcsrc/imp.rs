@@ -206,7 +206,9 @@ impl RtcSrc {
 
     /// Shows a channel that a peer opened as a pad.
     pub(super) fn add_data(&self, channel: &Arc<Channel>) {
-        let number = self.state().as_ref().map(Running::free_data_number);
+        let state = self.state();
+        let number = state.as_ref().and_then(|r| r.data_number(channel.session));
+        drop(state);
         let Some(number) = number else {
             return;
         };

@@ -126,16 +126,19 @@ impl Running {
         self.streams.iter().map(of).collect()
     }
 
-    /// The smallest number no pad of a data channel has.
-    pub(super) fn free_data_number(&self) -> u32 {
+    /// The smallest number no pad of a data channel has; `None` if the session has all it may have: each
+    /// is a thread, and a peer may open a thousand channels.
+    pub(super) fn data_number(&self, session: SessionId) -> Option<u32> {
+        let of_session = self.data.iter().filter(|stream| stream.session == session);
+        if of_session.count() >= data::MAX_PADS {
+            return None;
+        }
         let prefix = data::TEMPLATE.trim_end_matches("%u");
         let is_taken = |number: &u32| {
             let name = format!("{prefix}{number}");
             self.data.iter().any(|stream| stream.pad.name() == name)
         };
-        (0..)
-            .find(|number| !is_taken(number))
-            .expect("fewer than 2^32 pads exist")
+        (0..).find(|number| !is_taken(number))
     }
 
     /// The smallest number no pad of the kind has.
