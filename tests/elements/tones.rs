@@ -279,3 +279,23 @@ fn dtmf_events_sent_to_the_pipeline_reach_the_source_of_tones() {
     }
     assert_eq!(heard(&receiver, 1)[0].0, "9");
 }
+
+#[test]
+fn a_sender_that_starts_again_waits_again_for_who_takes_tones() {
+    let uri = loopback();
+    let sender = Pipe::new(&format!(
+        "rtcsink name=s uri={uri} udp-port=0 quiet=true {OPUS} ! s.audio_0 rtcdtmfsrc name=d tones=1 ! s.dtmf_0"
+    ));
+    // Encoded, for a decoder fails at the end of a stream too short for it.
+    let receiver = Pipe::new(&format!(
+        "rtcsrc uri={uri} udp-port=0 quiet=true ! audio/x-opus ! fakesink sync=false"
+    ));
+    receiver.play();
+    sender.play();
+    assert_eq!(heard(&receiver, 1)[0].0, "1");
+    sender.0.set_state(gst::State::Null).unwrap();
+    assert!(!can_insert(&sender));
+    sender.get("d").set_property("tones", "2");
+    sender.play();
+    assert_eq!(heard(&receiver, 1)[0].0, "2");
+}

@@ -120,6 +120,7 @@ impl Control {
 
     fn tell_can_insert(&mut self) {
         let tracks: Vec<TrackId> = self.tracks.iter().map(|track| track.id).collect();
+        self.tones.told.retain(|track| tracks.contains(track));
         for track in tracks {
             let can = !self.tones.takers(track).is_empty();
             let changed = match can {

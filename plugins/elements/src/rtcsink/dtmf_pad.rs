@@ -66,6 +66,26 @@ impl super::imp::RtcSink {
         pad.upcast()
     }
 
+    /// Pads whose audio is gone take no tones any more. Called without a lock.
+    pub(super) fn forget_tones(&self) {
+        for pad in self.obj().sink_pads() {
+            let Ok(pad) = pad.downcast::<RtcSinkDtmfPad>() else {
+                continue;
+            };
+            if self.track_of_tones(&pad).is_some() {
+                continue;
+            }
+            let was_able = {
+                let settings = &pad.imp().settings;
+                let mut settings = settings.lock().unwrap_or_else(PoisonError::into_inner);
+                std::mem::take(&mut settings.can_insert)
+            };
+            if was_able {
+                pad.push_event(ToneState::CanInsert(false).to_event());
+            }
+        }
+    }
+
     /// Hands a `dtmf-event` upstream; `None` for another event.
     pub(super) fn pass_tones_on(&self, event: &gst::Event) -> Option<bool> {
         ToneRequest::from_event(tones::custom(event)?)?;

@@ -86,6 +86,7 @@ impl RtcSink {
         for input in self.data_inputs() {
             input.stop();
         }
+        self.forget_tones();
     }
 
     fn start_stream(&self, running: &Running, stream: &Arc<Stream>) {
@@ -177,6 +178,7 @@ impl RtcSink {
         if let Some(stream) = stream {
             stream.stop();
             stream.remove();
+            self.forget_tones();
         }
     }
 
