@@ -2,6 +2,7 @@
 //! Two sessions on simulated time: what they do together, one behaviour a file.
 mod connect;
 mod data;
+mod data_flow;
 mod disorder;
 mod hostile;
 mod media;
