@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::io::BufRead;
 use std::sync::{Arc, Mutex, PoisonError};
 
-const PIPELINE: &str = "rtcdatasrc name=chat ! fakesink async=false";
+const PIPELINE: &str = "rtcdatasrc name=chat quiet=true ! fakesink async=false";
 
 /// The channels of all pages, by the session's name.
 type Channels = Arc<Mutex<HashMap<String, gst::Object>>>;

@@ -22,6 +22,12 @@ fn binary_messages_of_all_sizes_arrive_whole_and_in_order() {
         assert!(!text);
         assert_eq!(label, "bulk");
     }
+    let stats = wire.sender.get("s").property::<gst::Structure>("stats");
+    let session = stats.fields().next().unwrap().to_string();
+    let session = stats.get::<gst::Structure>(&session).unwrap();
+    let sctp = session.get::<gst::Structure>("sctp").unwrap();
+    assert_eq!(sctp.get::<&str>("state"), Ok("connected"));
+    assert_eq!(sctp.get::<u64>("messages-sent"), Ok(SIZES.len() as u64));
 }
 
 #[test]

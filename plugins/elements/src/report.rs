@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Snapshots of sessions as a `GstStructure`; names are W3C's, written as properties are.
 use rtc_rtp::{RecvStats, SendStats};
-use rtc_session::{CandidateError, SessionStats};
+use rtc_session::{CandidateError, SctpStats, SessionStats};
 
 /// A server that was of no use, for the bus (W3C RTCPeerConnectionIceErrorEvent).
 pub(crate) fn server_error(session: &str, error: &CandidateError) -> gst::Structure {
@@ -44,6 +44,7 @@ fn session_report(peer: &str, stats: &SessionStats) -> gst::Structure {
         // Bit/s.
         report.set("available-outgoing-bitrate", stats.media.estimate);
     }
+    report.set_if_some("sctp", stats.sctp.as_ref().map(sctp));
     for stream in &stats.media.send {
         report.set(format!("outbound-{}", stream.mid), outbound(stream));
     }
@@ -54,6 +55,24 @@ fn session_report(peer: &str, stats: &SessionStats) -> gst::Structure {
         );
     }
     report
+}
+
+/// The data channels together: bytes, messages, packets, and round-trip time in seconds.
+fn sctp(stats: &SctpStats) -> gst::Structure {
+    let transport = &stats.transport;
+    gst::Structure::builder("sctp-transport")
+        .field("state", stats.state.as_str())
+        .field("data-channels", stats.channels as u64)
+        .field("buffered-amount", stats.buffered)
+        .field("messages-sent", stats.messages_sent)
+        .field("messages-received", stats.messages_received)
+        .field("smoothed-round-trip-time", transport.rtt.as_secs_f64())
+        .field("congestion-window", transport.window)
+        .field("receiver-window", transport.peer_window)
+        .field("packets-sent", transport.packets_sent)
+        .field("packets-received", transport.packets_received)
+        .field("packets-retransmitted", transport.packets_repeated)
+        .build()
 }
 
 fn outbound(stats: &SendStats) -> gst::Structure {

@@ -6,6 +6,7 @@
 //!                ├ [queue ! convert ! encoder ! parser ! tap]  per codec that somebody takes
 //!                └ [parser ! tap]                              for input that is encoded already
 //!                                         └─► PacketBlock ─► rtc-io ─► every session
+//! data_%u ── data::tap ─► messages ─► rtc-io ─► every session
 //! ```
 mod attached;
 mod data_pad;
