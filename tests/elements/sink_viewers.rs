@@ -112,7 +112,7 @@ impl Stage {
 
     fn sessions(&self) -> usize {
         let stats: gst::Structure = self.sink.get("s").property("stats");
-        stats.n_fields() as usize
+        stats.n_fields()
     }
 }
 

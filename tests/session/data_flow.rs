@@ -4,7 +4,6 @@ use crate::data::{KEY, SECOND, messages, open, opened, pattern, send, trace};
 use rtc_payload::MediaKind;
 use rtc_session::{ChannelError, ChannelEvent, ChannelInit, Command, Direction, SctpState};
 use rtc_tests::pair::{Pair, PairConfig, sending};
-use std::time::Duration;
 
 #[test]
 fn a_message_larger_than_the_peer_takes_is_refused_with_both_sizes() {

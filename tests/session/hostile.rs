@@ -28,7 +28,10 @@ fn a_wrong_fingerprint_is_refused_in_both_roles() {
             let deceived = &pair.peers[1 - liar];
             let (_, error) = deceived.closed.clone().expect("closed");
             assert_eq!(error, Some(SessionError::Fingerprint));
-            let (_, error) = pair.peers[liar].closed.clone().expect("told by close_notify");
+            let (_, error) = pair.peers[liar]
+                .closed
+                .clone()
+                .expect("told by close_notify");
             assert_eq!(error, Some(SessionError::PeerClosed));
             pair.stream(0, 1, MediaKind::Video, 0, 5);
             assert!(pair.peers.iter().all(|peer| peer.frames.is_empty()));

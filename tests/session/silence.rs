@@ -127,8 +127,8 @@ fn an_idle_connection_sleeps_most_of_the_time() {
     pair.run(10 * SECOND);
     let before = [0, 1].map(|side: usize| pair.peers[side].wakeups);
     pair.run(60 * SECOND);
-    for side in 0..2 {
-        let woken = pair.peers[side].wakeups - before[side];
+    for (side, before) in before.into_iter().enumerate() {
+        let woken = pair.peers[side].wakeups - before;
         assert!(woken < 60 * 5, "side {side} wakes {woken} times a minute");
     }
 }
