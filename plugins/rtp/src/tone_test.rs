@@ -396,6 +396,40 @@ fn audio_is_silent_while_a_tone_sounds_and_goes_on_behind_it() {
 }
 
 #[test]
+fn tones_and_audio_are_one_stream_on_the_wire() {
+    let mut call = Call::new(7, 48_000);
+    call.run(100);
+    call.pair.tape = Some(Vec::new());
+    call.insert("12");
+    call.run(600);
+    let tape = call.pair.tape.take().unwrap();
+    // Headers are in the clear under SRTP: payload type, sequence number, timestamp, SSRC.
+    let number = |bytes: &[u8]| bytes.iter().fold(0u32, |n, byte| n << 8 | u32::from(*byte));
+    let packets: Vec<&[u8]> = tape
+        .iter()
+        .map(Vec::as_slice)
+        .filter(|packet| [110, 111].contains(&(packet[1] & 0x7f)))
+        .collect();
+    for pair in packets.windows(2) {
+        let [before, after] = [number(&pair[0][2..4]), number(&pair[1][2..4])];
+        assert_eq!(after, (before + 1) & 0xffff);
+        let step = number(&pair[1][4..8]).wrapping_sub(number(&pair[0][4..8]));
+        assert!(step < 48_000, "timestamps never go back: {step}");
+    }
+    assert!(packets.iter().all(|packet| number(&packet[8..12]) == 1001));
+    let tones = packets.iter().filter(|packet| packet[1] & 0x7f == 110);
+    let tones: Vec<(bool, u32)> = tones
+        .map(|packet| (packet[1] & 0x80 != 0, number(&packet[4..8])))
+        .collect();
+    // Four updates and three ends each.
+    assert_eq!(tones.len(), 14);
+    for (at, (marker, rtp_time)) in tones.iter().enumerate() {
+        assert_eq!((*marker, *rtp_time), (at % 7 == 0, tones[at / 7 * 7].1));
+    }
+    assert!((tones[7].1 - tones[0].1).abs_diff(170 * 48) <= 1);
+}
+
+#[test]
 fn tones_before_the_first_audio_go_on_with_its_timestamps_or_without_it() {
     let mut call = Call::new(7, 48_000);
     call.insert("1");
