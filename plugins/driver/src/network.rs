@@ -34,17 +34,16 @@ impl Io {
             });
         }
         for frame in self.connections.work(self.ports.registry(), now) {
-            let slot = match frame.slot {
-                Some(slot) => Some(slot),
-                None => self.demux.named(&frame.contents),
-            };
-            let Some(slot) = slot else {
+            // Its last words count when the peer has closed it since.
+            let known = frame.slot.or_else(|| self.connections.owner(frame.token));
+            let Some(slot) = known.or_else(|| self.demux.named(&frame.contents)) else {
                 // A stranger that does not say whom it wants.
                 self.connections.close(frame.token, self.ports.registry());
                 continue;
             };
-            if frame.slot.is_none() {
-                self.connections.introduce(frame.token, slot);
+            if known.is_none() && !self.connections.introduce(frame.token, slot) {
+                self.connections.close(frame.token, self.ports.registry());
+                continue;
             }
             let datagram = Datagram {
                 transport: Transport::Tcp,

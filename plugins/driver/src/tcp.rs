@@ -21,8 +21,8 @@ pub(crate) const ACTIVE_PORT: u16 = 9;
 /// Connections, and those among them of which nobody knows yet whose they are.
 const MAX_CONNECTIONS: usize = 1024;
 const MAX_STRANGERS: usize = 64;
-/// Connections we begin for one session.
-const MAX_ACTIVE: usize = 16;
+/// Connections of one session that we begin, and that its peer does.
+const MAX_OF_SESSION: usize = 16;
 /// A peer says who it is by its first frame, within this.
 const INTRODUCTION: Duration = Duration::from_secs(5);
 /// Checks and consent are never this far apart.
@@ -39,7 +39,7 @@ const CHUNKS_A_TURN: usize = 16;
 #[derive(Debug)]
 pub(crate) struct Frame {
     pub(crate) token: usize,
-    /// `None`: of a stranger.
+    /// Whose it was when it was read; `None`: a stranger's.
     pub(crate) slot: Option<usize>,
     pub(crate) source: SocketAddr,
     pub(crate) destination: SocketAddr,
@@ -161,13 +161,23 @@ impl Connections {
         }
     }
 
-    /// The session of a stranger is known: the first frame named it.
-    pub(crate) fn introduce(&mut self, token: usize, slot: usize) {
+    /// Whose a connection is, `None` while it is a stranger's.
+    pub(crate) fn owner(&self, token: usize) -> Option<usize> {
+        self.connections.get(&token)?.slot
+    }
+
+    /// The session of a stranger is known: the first frame named it. False if it has enough.
+    pub(crate) fn introduce(&mut self, token: usize, slot: usize) -> bool {
+        let theirs = |one: &&Connection| one.slot == Some(slot) && one.local.port() != ACTIVE_PORT;
+        if self.connections.values().filter(theirs).count() >= MAX_OF_SESSION {
+            return false;
+        }
         if let Some(connection) = self.connections.get_mut(&token) {
             connection.slot = Some(slot);
             let key = (slot, connection.local.port(), connection.remote);
             self.routes.insert(key, token);
         }
+        true
     }
 
     /// Ends a connection.
@@ -263,7 +273,7 @@ impl Connections {
     ) -> Option<usize> {
         let ours = |one: &&Connection| one.slot == Some(slot) && one.local.port() == ACTIVE_PORT;
         if self.connections.len() >= MAX_CONNECTIONS
-            || self.connections.values().filter(ours).count() >= MAX_ACTIVE
+            || self.connections.values().filter(ours).count() >= MAX_OF_SESSION
         {
             return None;
         }

@@ -3,6 +3,7 @@
 //!
 //! Host candidates are known from the start; what is found here is trickled. Each URI is asked once,
 //! what goes wrong with it is told once.
+use crate::datagram::Protocol;
 use crate::relay::{Access, Relay, RelayOutput};
 use crate::server::{
     IceServer, IceTransportPolicy, MAX_SERVERS, ServerTransport, ServerUrl, address,
@@ -193,6 +194,9 @@ impl Gatherer {
         datagram: &Datagram<'a>,
         now: Instant,
     ) -> Result<Option<Datagram<'a>>, ()> {
+        if self.sources.is_empty() {
+            return Err(());
+        }
         let relay = self
             .sources
             .iter_mut()
@@ -384,12 +388,14 @@ impl Gatherer {
     }
 
     fn handle_answer(&mut self, datagram: &Datagram<'_>, now: Instant) -> bool {
-        let Ok(message) = Message::from_bytes(datagram.contents) else {
-            return false;
-        };
-        if !message.is_response() {
+        // Media is not taken apart for this.
+        if Protocol::of(datagram.contents) != Protocol::Stun {
             return false;
         }
+        let message = match Message::from_bytes(datagram.contents) {
+            Ok(message) if message.is_response() => message,
+            _ => return false,
+        };
         let id = message.transaction_id();
         let Some((source, probe)) = self.sources.iter_mut().find_map(|source| {
             let fits = |probe: &&mut Probe| probe.id == id && probe.server == datagram.source;
