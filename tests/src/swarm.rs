@@ -74,7 +74,12 @@ impl Swarm {
         let outlet = move |session: SessionId, event: Event| {
             let _ = events.send(Heard::Event(session, event));
         };
-        let (handle, guard) = Driver::start(DriverConfig::default(), Box::new(outlet))?;
+        // Light, and the same towards every sender: what UDP reaches needs no connections beside it.
+        let config = DriverConfig {
+            ice_tcp: false,
+            ..DriverConfig::default()
+        };
+        let (handle, guard) = Driver::start(config, Box::new(outlet))?;
         Ok(Self {
             url: url.to_owned(),
             handle,
