@@ -16,9 +16,15 @@ fn file(name: &str, encode: &str) -> PathBuf {
          videotestsrc pattern=blue num-buffers=600 ! video/x-raw,width=160,height=240,framerate=30/1 ! c.sink_1",
         path.display()
     );
-    let out = Command::new("gst-launch-1.0").args(line.split_whitespace()).output();
+    let out = Command::new("gst-launch-1.0")
+        .args(line.split_whitespace())
+        .output();
     let out = out.expect("gst-launch-1.0 runs");
-    assert!(out.status.success(), "{line}\n{}", String::from_utf8_lossy(&out.stderr));
+    assert!(
+        out.status.success(),
+        "{line}\n{}",
+        String::from_utf8_lossy(&out.stderr)
+    );
     path
 }
 
@@ -33,7 +39,9 @@ fn file_is_seen_without_encoder(browser: Browser, path: PathBuf, demux: &str, co
     let mut command = lab.command("gst-launch-1.0");
     let line = format!("filesrc location={} ! {demux} ! rtcsink", path.display());
     // The factory's log tells every element that is made, whoever makes it.
-    command.env("GST_DEBUG", "GST_ELEMENT_FACTORY:4").env("GST_DEBUG_NO_COLOR", "1");
+    command
+        .env("GST_DEBUG", "GST_ELEMENT_FACTORY:4")
+        .env("GST_DEBUG_NO_COLOR", "1");
     let mut launch = Program::start({
         command.args(line.split_whitespace());
         command
@@ -45,28 +53,46 @@ fn file_is_seen_without_encoder(browser: Browser, path: PathBuf, demux: &str, co
     assert!(frames("after") - frames("before") >= 30, "{seen:#}");
     assert_eq!(seen["after"]["codec"], codec, "{seen:#}");
     let channel = |side: &str, at: usize| seen["colours"][side][at].as_i64().unwrap_or(-1);
-    assert!(channel("left", 0) > 200 && channel("right", 2) > 200, "{seen:#}");
+    assert!(
+        channel("left", 0) > 200 && channel("right", 2) > 200,
+        "{seen:#}"
+    );
     let printed = launch.printed();
-    let made: Vec<&str> = printed.lines().filter(|line| line.contains("creating element \"")).collect();
-    assert!(made.iter().any(|line| line.contains("rtcsink")), "the log tells no element");
+    let made: Vec<&str> = printed
+        .lines()
+        .filter(|line| line.contains("creating element \""))
+        .collect();
+    assert!(
+        made.iter().any(|line| line.contains("rtcsink")),
+        "the log tells no element"
+    );
     assert!(!made.iter().any(|line| line.contains("enc\"")), "{made:#?}");
     let _ = std::fs::remove_file(path);
 }
 
 #[test]
 fn an_h264_file_is_seen_in_chromium_without_an_encoder() {
-    let path = file("pass.mp4", "x264enc bframes=0 key-int-max=30 ! video/x-h264,profile=constrained-baseline ! h264parse ! mp4mux");
+    let path = file(
+        "pass.mp4",
+        "x264enc bframes=0 key-int-max=30 ! video/x-h264,profile=constrained-baseline ! h264parse ! mp4mux",
+    );
     file_is_seen_without_encoder(Chromium, path, "qtdemux ! h264parse", "video/H264");
 }
 
 #[test]
 fn a_vp8_file_is_seen_in_chromium_without_an_encoder() {
-    let path = file("pass-c.webm", "vp8enc deadline=1 keyframe-max-dist=30 ! webmmux");
+    let path = file(
+        "pass-c.webm",
+        "vp8enc deadline=1 keyframe-max-dist=30 ! webmmux",
+    );
     file_is_seen_without_encoder(Chromium, path, "matroskademux", "video/VP8");
 }
 
 #[test]
 fn a_vp8_file_is_seen_in_firefox_without_an_encoder() {
-    let path = file("pass-f.webm", "vp8enc deadline=1 keyframe-max-dist=30 ! webmmux");
+    let path = file(
+        "pass-f.webm",
+        "vp8enc deadline=1 keyframe-max-dist=30 ! webmmux",
+    );
     file_is_seen_without_encoder(Firefox, path, "matroskademux", "video/VP8");
 }
