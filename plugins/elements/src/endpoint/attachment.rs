@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 //! What an endpoint tells the elements attached to it.
+use super::told;
 use crate::data::{Channel, ChannelFault, DataChannel};
+use crate::report;
 use rtc_payload::{Codec, MediaKind, Mid, SessionId, TrackId};
 use rtc_rtp::{CodecParams, ReceivedFrame, ReceivedTone};
 use rtc_session::CandidateError;
@@ -58,6 +60,11 @@ pub(crate) struct SessionFault {
 /// An element as its endpoint sees it. Every call comes from the endpoint's control thread, so it may
 /// block on GStreamer state changes; none is made while a lock of the endpoint is held.
 pub(crate) trait Attachment: Send + Sync {
+    /// The element, while it lives; it has a property `quiet`.
+    fn element(&self) -> Option<gst::Element>;
+    /// What is to be found at the base address of the pages, as the line at start says it, up to the
+    /// closing bracket: `watch at BASE/  (WHEP BASE/whep`.
+    fn place(&self, base: &str) -> String;
     /// The first session negotiated `codec` for `track`: make such frames from now on.
     fn codec_wanted(&self, _track: TrackId, _codec: &CodecParams) {}
     /// The last session that took `codec` of `track` is gone.
@@ -87,17 +94,41 @@ pub(crate) trait Attachment: Send + Sync {
     /// A data channel is open; its messages come to what is now added to it.
     fn channel_opened(&self, _channel: &Arc<Channel>, _object: &DataChannel) {}
     /// A message or a channel was refused, or a channel failed.
-    fn channel_failed(&self, _fault: &ChannelFault) {}
+    fn channel_failed(&self, fault: &ChannelFault) {
+        if let Some(element) = self.element() {
+            told::post(&element, fault.structure());
+        }
+    }
     /// A session is over.
     fn session_ended(&self, _session: SessionId) {}
     /// A session ended by a fault; told to every element of the endpoint before `session_ended`.
-    fn session_failed(&self, _fault: &SessionFault) {}
+    fn session_failed(&self, fault: &SessionFault) {
+        if let Some(element) = self.element() {
+            told::session_failed(&element, fault);
+        }
+    }
     /// A STUN or TURN server was of no use to a session, which lives on.
-    fn server_failed(&self, _session: &str, _error: &CandidateError) {}
+    fn server_failed(&self, session: &str, error: &CandidateError) {
+        if let Some(element) = self.element() {
+            told::post(&element, report::server_error(session, error));
+        }
+    }
     /// The signaller says where the endpoint is reached; told again to an element that comes later.
-    fn listening(&self, _listening: &Listening) {}
+    fn listening(&self, listening: &Listening) {
+        if let Some(element) = self.element() {
+            told::listening(&element, listening, &|base| self.place(base));
+        }
+    }
     /// The signaller failed; running sessions live on.
-    fn signaller_failed(&self, _text: &str) {}
+    fn signaller_failed(&self, text: &str) {
+        if let Some(element) = self.element() {
+            told::signaller_failed(&element, text);
+        }
+    }
     /// The signaller gave up: no session runs and none will come.
-    fn signaller_closed(&self, _text: &str) {}
+    fn signaller_closed(&self, text: &str) {
+        if let Some(element) = self.element() {
+            told::signaller_closed(&element, text);
+        }
+    }
 }

@@ -13,11 +13,13 @@ mod keyframe;
 mod peer;
 mod route;
 mod session;
+mod told;
 mod tones;
 mod track;
 
 pub(crate) use attachment::{Attachment, FrameSink, IncomingMedia, Listening, SessionFault};
 pub(crate) use error::EndpointError;
+pub(crate) use told::post;
 
 use crate::data::{Hub, Lane};
 use crate::network::IceSettings;

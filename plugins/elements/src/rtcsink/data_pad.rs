@@ -63,7 +63,7 @@ impl DataInput {
                 }),
                 fault: Box::new(move |fault| {
                     if let Some(sink) = of_fault.upgrade() {
-                        super::attached::post(&sink, fault.structure());
+                        crate::endpoint::post(&sink, fault.structure());
                     }
                 }),
             };
