@@ -5,7 +5,7 @@
 //! rtcsink, rtcsrc ─► endpoint ─► rtc-driver ─► rtc-session      frames, and text of descriptions
 //!                       └──────► rtc-signaller                  text alone; the signallers stand apart
 //! ```
-//! An endpoint never names an element: elements attach to it by [`endpoint::Attachment`]. This file
+//! An endpoint never names an element: elements attach to it by `endpoint::Attachment`. This file
 //! alone names signallers.
 use gst::glib;
 
