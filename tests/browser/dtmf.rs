@@ -65,6 +65,9 @@ fn lose(lab: &Lab, percent: u32) -> bool {
     iptables.status().is_ok_and(|status| status.success())
 }
 
+/// The frequencies of the keys in Hz (ITU-T Q.23): four rows, four columns.
+const DTMF: [f64; 8] = [697.0, 770.0, 852.0, 941.0, 1209.0, 1336.0, 1477.0, 1633.0];
+
 /// The browser plays what it takes for a tone: its frequencies are those of the key 5, not the audio's 300 Hz.
 fn our_tones_are_heard_by(browser: Browser) {
     if let Some(why) = browser.missing() {
@@ -84,7 +87,12 @@ fn our_tones_are_heard_by(browser: Browser) {
     let result = browser.run(&lab, job);
     launch.interrupt(Duration::from_secs(10));
     let peak = result["tone"]["peak"].as_f64().unwrap_or_default();
-    let is_five = [770.0, 1336.0].iter().any(|key| (peak - key).abs() < 15.0);
+    // A busy machine's audio has gaps, which blur the spectrum: told by the nearest of the eight frequencies.
+    let nearest = DTMF
+        .into_iter()
+        .min_by(|a, b| (a - peak).abs().total_cmp(&(b - peak).abs()));
+    let is_five =
+        nearest.is_some_and(|key| [770.0, 1336.0].contains(&key) && (key - peak).abs() < 60.0);
     assert!(is_five, "{result:#}");
 }
 
