@@ -4,6 +4,7 @@
 
 mod broken;
 mod browser;
+mod corpus;
 mod data;
 mod glare;
 mod kit;
