@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 // One peer connection with the server that served this page: WebSocket, perfect negotiation (this side is
-// the polite one), and a new try after a failure. The messages are those of PROTOCOL.md.
+// the polite one unless the server says otherwise), and a new try after a failure. The messages are those of
+// PROTOCOL.md.
 
 // Goodbyes after which another try would end the same way.
 const FINAL = new Set(['not-acceptable', 'bad-request', 'too-large', 'unauthorized']);
@@ -39,8 +40,9 @@ export class Call extends EventTarget {
   #timer = 0;
   #work = Promise.resolve();
   #makingOffer = false;
+  #polite = true;
 
-  /** `role`: `view` or `publish`; `prepare(pc)` adds what is to be sent. */
+  /** `role`: `view`, `publish` or `call`, which is both; `prepare(pc)` adds what is to be sent. */
   constructor(role, prepare = () => {}) {
     super();
     this.#role = role;
@@ -84,6 +86,7 @@ export class Call extends EventTarget {
     switch (message.type) {
       case 'started':
         this.session = message.session;
+        this.#polite = message.polite ?? true;
         await this.#open();
         break;
       case 'description':
@@ -150,7 +153,8 @@ export class Call extends EventTarget {
   async #describe({ kind, sdp }) {
     const { pc } = this;
     if (!pc) return;
-    // The polite side: an offer of ours that collides is rolled back by the browser itself.
+    // On the polite side an offer of ours that collides is rolled back by the browser itself.
+    if (kind === 'offer' && !this.#polite && (this.#makingOffer || pc.signalingState !== 'stable')) return;
     if (kind === 'answer' && !this.#makingOffer && pc.signalingState === 'stable') return;
     await pc.setRemoteDescription({ type: kind, sdp });
     if (kind === 'offer') {

@@ -13,6 +13,8 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 pub(crate) struct Hub {
     pub(crate) gate: Gate,
     pub(crate) sessions: Sessions,
+    /// Whether ours is the polite side, and so the page's not.
+    pub(crate) polite: bool,
     pub(crate) signaller: glib::WeakRef<ServeSignaller>,
     /// Becomes true when the server stops.
     pub(crate) stopped: watch::Receiver<bool>,

@@ -30,6 +30,8 @@ pub struct Serve {
     #[property(name = "max-sessions", get = Self::max_sessions, set = Self::set_max_sessions, type = u32,
         minimum = 1, maximum = 65_535, default = 1000,
         blurb = "Sessions at once; more are told to come later (count; takes effect at the next start)")]
+    #[property(name = "polite", get = Self::polite, set = Self::set_polite, type = bool, default = false,
+        blurb = "Whether our side gives way when offers collide (default false: the page, which joined later, does, and is told so as it starts; takes effect at the next start)")]
     settings: Mutex<Settings>,
     server: Mutex<Option<Server>>,
 }
@@ -41,6 +43,7 @@ impl Default for Serve {
             auth_token: String::new(),
             allowed_origins: String::new(),
             max_sessions: 1000,
+            polite: false,
         };
         Self {
             settings: Mutex::new(settings),
@@ -70,6 +73,12 @@ impl Serve {
     }
     fn set_max_sessions(&self, value: u32) {
         lock(&self.settings).max_sessions = value;
+    }
+    fn polite(&self) -> bool {
+        lock(&self.settings).polite
+    }
+    fn set_polite(&self, value: bool) {
+        lock(&self.settings).polite = value;
     }
 
     /// Sends by the table of sessions; a peer that can't be reached any more has ended its session.

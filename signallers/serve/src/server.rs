@@ -37,6 +37,7 @@ pub(crate) struct Settings {
     pub(crate) auth_token: String,
     pub(crate) allowed_origins: String,
     pub(crate) max_sessions: u32,
+    pub(crate) polite: bool,
 }
 
 /// A running server; dropping it stops it.
@@ -67,6 +68,7 @@ impl Server {
         let hub = Arc::new(Hub {
             gate: Gate::new(&settings.auth_token, address, &settings.allowed_origins),
             sessions: Sessions::new(sessions),
+            polite: settings.polite,
             signaller,
             stopped,
         });

@@ -13,6 +13,8 @@ pub(crate) enum Purpose {
     View,
     /// To send; the page offers.
     Publish,
+    /// Both; the server offers.
+    Call,
 }
 
 /// What a description is.
@@ -73,6 +75,8 @@ pub(crate) enum FromPeer {
 pub(crate) enum ToPeer {
     Started {
         session: String,
+        /// Whether the page is the polite side.
+        polite: bool,
     },
     Description {
         kind: Kind,
@@ -112,6 +116,12 @@ mod tests {
                 r#"{"type":"start","role":"view"}"#,
                 FromPeer::Start {
                     role: Purpose::View,
+                },
+            ),
+            (
+                r#"{"type":"start","role":"call"}"#,
+                FromPeer::Start {
+                    role: Purpose::Call,
                 },
             ),
             (
@@ -182,8 +192,9 @@ mod tests {
             (
                 ToPeer::Started {
                     session: "s1".into(),
+                    polite: true,
                 },
-                r#"{"type":"started","session":"s1"}"#,
+                r#"{"type":"started","session":"s1","polite":true}"#,
             ),
             (
                 ToPeer::Description {

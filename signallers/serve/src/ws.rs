@@ -195,12 +195,14 @@ impl Line {
         let next = self
             .say(ToPeer::Started {
                 session: id.clone(),
+                polite: !self.hub.polite,
             })
             .await;
         if matches!(next, Next::GoOn) {
             let (role, wish) = match purpose {
                 Purpose::View => (Role::Offer, Wish::View),
                 Purpose::Publish => (Role::Answer, Wish::Publish),
+                Purpose::Call => (Role::Offer, Wish::Any),
             };
             let peer = self.peer.address.to_string();
             self.hub.report(|signaller| {

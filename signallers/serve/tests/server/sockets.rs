@@ -61,6 +61,21 @@ impl Page {
 }
 
 #[test]
+fn a_page_that_calls_is_told_whether_it_is_the_polite_side() {
+    for polite in [false, true] {
+        let bench = Bench::with(Script::Silent, |signaller| signaller.set_polite(polite));
+        let mut page = Page::open(&bench, "/ws", None).unwrap();
+        page.say(r#"{"type":"start","role":"call"}"#);
+        let started = page.hear();
+        assert!(
+            started.ends_with(&format!(r#","polite":{}}}"#, !polite)),
+            "{started}"
+        );
+        assert_eq!(bench.report(), "requested Offer Any");
+    }
+}
+
+#[test]
 fn a_viewer_is_offered_and_its_answer_and_candidates_reach_the_endpoint() {
     let bench = Bench::new(Script::Answer);
     let mut page = Page::started(&bench, "view");
