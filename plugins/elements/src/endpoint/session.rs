@@ -5,6 +5,7 @@ use super::control::{CAT, Control};
 use super::inbox::Signalled;
 use super::peer::{Peer, Pending};
 use crate::encode::rate;
+use gst::glib::prelude::*;
 use rtc_driver::SessionOptions;
 use rtc_payload::{Codec, MediaKind, Mid, SessionId, TrackId};
 use rtc_rtp::MediaEvent;
@@ -192,7 +193,7 @@ impl Control {
         let mut options = SessionOptions::new(self.setup.certificate.clone());
         options.receive_codecs.clone_from(&receive_codecs);
         options.dtls_version = settings.dtls_version;
-        options.polite = pending.role == Role::Offer;
+        options.polite = self.is_polite(pending.role);
         options.retransmission = settings.retransmission;
         options.start_bitrate = settings.start_bitrate;
         options.min_bitrate = settings.min_bitrate;
@@ -230,6 +231,15 @@ impl Control {
         }
         for signalled in pending.early {
             self.pass_on(id, signalled);
+        }
+    }
+
+    /// Which side gives way when offers collide: what signalling says, else the one that offered first.
+    fn is_polite(&self, role: Role) -> bool {
+        let signaller = &self.setup.signaller;
+        match signaller.has_property_with_type("polite", bool::static_type()) {
+            true => signaller.property("polite"),
+            false => role == Role::Offer,
         }
     }
 
