@@ -120,7 +120,7 @@ impl Negotiator {
         let Some(kind) = section.kind() else {
             return Err(format!("{media} over {} is not supported", section.proto));
         };
-        let Some(transceiver) = self.at(index) else {
+        let Some(transceiver) = self.at(index).filter(|t| !t.stopped) else {
             return Err(format!("{media} has no transceiver"));
         };
         let wanted = section.direction.reversed().and(self.able(transceiver));

@@ -40,6 +40,9 @@ pub enum JsepError {
     /// There is no transceiver and no data channel to make an offer for: add one first.
     #[error("nothing to offer: no transceiver and no data channel was added")]
     NothingToOffer,
+    /// The transceiver is stopped (W3C InvalidStateError).
+    #[error("the transceiver is stopped")]
+    Stopped,
 }
 
 impl JsepError {

@@ -35,6 +35,7 @@ mod state;
 mod tones;
 mod transceiver;
 mod transceiver_init;
+mod transceivers;
 mod transport;
 mod write;
 
@@ -48,4 +49,5 @@ pub use negotiated::{
 pub use negotiator::{JsepConfig, Negotiator, RemoteApplied};
 pub use state::{DescriptionKind, Direction, SignalingState};
 pub use transceiver_init::{CodecOffer, TransceiverInit};
+pub use transceivers::TransceiverState;
 pub use transport::{LocalTransport, RemoteCandidate, RemoteTransport, Setup};

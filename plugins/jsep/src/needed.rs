@@ -15,6 +15,9 @@ impl Negotiator {
     }
 
     fn differs(&self, transceiver: &Transceiver) -> bool {
+        if transceiver.stopped {
+            return transceiver.line.is_some();
+        }
         let able = self.able(transceiver);
         let (Some(line), Some(agreed)) = (&transceiver.line, &self.agreed) else {
             return able != Direction::Inactive;

@@ -94,7 +94,9 @@ impl Negotiator {
     /// Adds a transceiver. With a track it takes a transceiver of its kind that has none, be it that a
     /// track was removed from it or that the peer's offer made it (W3C addTrack, and reuse of m-lines).
     pub fn add_transceiver(&mut self, init: TransceiverInit) {
-        let free = |t: &&mut Transceiver| t.kind == init.kind && t.track.is_none() && !t.stopping;
+        let free = |t: &&mut Transceiver| {
+            t.kind == init.kind && t.track.is_none() && !t.stopping && !t.stopped
+        };
         match self.transceivers.iter_mut().find(free) {
             Some(transceiver) if init.track.is_some() => transceiver.take_track(init),
             _ => {

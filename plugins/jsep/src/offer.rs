@@ -122,7 +122,7 @@ impl Negotiator {
         if let Some(line) = self.data.at(index) {
             return self.offered_data(line, local);
         }
-        let Some(transceiver) = self.at(index) else {
+        let Some(transceiver) = self.at(index).filter(|t| !t.stopped) else {
             let dead = self
                 .agreed
                 .as_ref()

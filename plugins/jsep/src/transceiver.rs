@@ -26,6 +26,8 @@ pub(crate) struct Transceiver {
     pub(crate) by_offer: bool,
     /// The peer's offer stops it; gone with our answer.
     pub(crate) stopping: bool,
+    /// The application stopped it: its m-line is to be switched off.
+    pub(crate) stopped: bool,
     /// What the sender was negotiated for: a change of codecs since may need a new negotiation.
     pub(crate) negotiated_codecs: Option<Vec<CodecOffer>>,
 }
@@ -54,6 +56,7 @@ impl Transceiver {
             by_track,
             by_offer: false,
             stopping: false,
+            stopped: false,
             negotiated_codecs: None,
         }
     }
