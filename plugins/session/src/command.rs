@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 //! What a caller may ask of a session.
-use crate::{ChannelInit, ChannelKey};
+use crate::{ChannelInit, ChannelKey, IceServer, Login};
 use bytes::Bytes;
 use rtc_jsep::{CodecOffer, DescriptionKind, TransceiverInit};
 use rtc_payload::{Mid, TrackId};
@@ -85,6 +85,15 @@ pub enum Command {
     HoldMessages(bool),
     /// Closes a data channel once the messages given before are sent.
     CloseChannel(ChannelKey),
+    /// Asks further STUN and TURN servers too; candidates they yield are trickled.
+    AddIceServers(Vec<IceServer>),
+    /// Another login for the TURN server under that URI, as [`crate::Event::LoginWanted`] asks for.
+    SetLogin {
+        /// The URI, as it was given.
+        url: String,
+        /// The login.
+        login: Login,
+    },
     /// Renews the ICE credentials (W3C restartIce).
     RestartIce,
     /// Ends the session: RTCP BYE, DTLS close_notify, then [`crate::Event::Closed`].

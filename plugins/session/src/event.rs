@@ -85,6 +85,18 @@ pub enum Event {
         /// The m-line's index.
         index: u16,
     },
+/// A TURN server takes our login not, or no more; told beside the error it is. Answered by
+/// [`crate::Command::SetLogin`], or left alone: an allocation that stands then runs out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoginWanted {
+    /// The server's URI.
+    pub url: String,
+    /// Its STUN error code.
+    pub code: u16,
+    /// The name under which an authorization server knows it, if it takes access tokens (RFC 7635 §6.1).
+    pub authority: Option<String>,
+}
+
     /// The gathering state changed.
     Gathering(GatheringState),
     /// A STUN or TURN server was of no use; told once a URI, and again when an allocation that stood
@@ -138,3 +150,5 @@ pub enum Output {
     /// Nothing more until then, or until the next input.
     Timeout(Instant),
 }
+    /// A TURN server wants another login.
+    LoginWanted(LoginWanted),

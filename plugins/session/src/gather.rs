@@ -5,24 +5,19 @@
 //! what goes wrong with it is told once.
 use crate::datagram::Protocol;
 use crate::relay::{Access, Relay, RelayOutput};
-use crate::server::{
-    IceServer, IceTransportPolicy, MAX_SERVERS, ServerTransport, ServerUrl, address,
-};
+use crate::server::{IceServer, IceTransportPolicy, Login, MAX_SERVERS, ServerTransport, address};
+use crate::source::{KEEP_ALIVE, Phase, Probe, Source};
 use crate::stream::{StreamInput, StreamKey, StreamOutput};
-use crate::turn::{SENDS, STREAM_WAIT, TurnEvent, wait};
-use crate::{CandidateError, Datagram, GatheringState, Transmit, Transport};
+use crate::turn::{SENDS, STREAM_WAIT, TurnEvent};
+use crate::{CandidateError, Datagram, GatheringState, LoginWanted, Transmit, Transport};
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use stun_proto::types::attribute::{ErrorCode, XorMappedAddress};
-use stun_proto::types::message::{
-    BINDING, Message, MessageClass, MessageWrite, MessageWriteExt, MessageWriteVec, TransactionId,
-};
+use stun_proto::types::message::{Message, MessageClass};
 
 /// Addresses used of one server's name, a family.
 const MAX_ADDRESSES: usize = 2;
-/// Until there is a path a NAT's mapping is kept alive (RFC 8445 §11).
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// W3C webrtc-pc §4.8.3: no host candidate could reach the server.
 const UNREACHABLE: u16 = 701;
 
@@ -42,46 +37,10 @@ pub(crate) enum Found {
     Lost(SocketAddr),
     /// A server is of no use.
     Error(CandidateError),
+    /// A server wants another login than ours.
+    LoginWanted(LoginWanted),
     /// The state changed.
     State(GatheringState),
-}
-
-/// A Binding request from one of our addresses to a server.
-#[derive(Debug)]
-struct Probe {
-    host: SocketAddr,
-    server: SocketAddr,
-    id: TransactionId,
-    message: Vec<u8>,
-    sends: u32,
-    next: Option<Instant>,
-    mapped: Option<SocketAddr>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
-    Idle,
-    Resolving,
-    Running,
-    Done,
-}
-
-/// A server under one URI.
-#[derive(Debug)]
-struct Source {
-    url: ServerUrl,
-    username: String,
-    credential: String,
-    phase: Phase,
-    probes: Vec<Probe>,
-    relay: Option<Relay>,
-    /// Addresses of a TURN server not yet tried.
-    spare: Vec<SocketAddr>,
-    /// Its name must be known by then.
-    resolve_by: Option<Instant>,
-    /// The error to tell of a STUN server, if nothing comes of it.
-    error: Option<(u16, String)>,
-    told: bool,
 }
 
 #[derive(Debug)]
@@ -103,35 +62,69 @@ impl Gatherer {
         hosts: &[SocketAddr],
         relay_port: u16,
     ) -> Self {
-        let sources = servers
-            .iter()
-            .take(MAX_SERVERS)
-            .flat_map(|server| server.urls.iter().map(move |url| (server, url)))
-            .filter(|(_, url)| url.relays() || policy == IceTransportPolicy::All)
-            .take(MAX_SERVERS)
-            .map(|(server, url)| Source {
-                url: url.clone(),
-                username: server.username.clone(),
-                credential: server.credential.clone(),
-                phase: Phase::Idle,
-                probes: Vec::new(),
-                relay: None,
-                spare: Vec::new(),
-                resolve_by: None,
-                error: None,
-                told: false,
-            })
-            .collect();
-        Self {
+        let mut gatherer = Self {
             policy,
             hosts: hosts.to_vec(),
             relay_port,
-            sources,
+            sources: Vec::new(),
             state: GatheringState::New,
             streams: 0,
             out: VecDeque::new(),
             found: VecDeque::new(),
+        };
+        gatherer.take(servers);
+        gatherer
+    }
+
+    fn take(&mut self, servers: &[IceServer]) {
+        let relay_only = self.policy == IceTransportPolicy::Relay;
+        for server in servers.iter().take(MAX_SERVERS) {
+            for url in server.urls.iter().filter(|url| url.relays() || !relay_only) {
+                if self.sources.len() < MAX_SERVERS {
+                    self.sources.push(Source::new(url, server.login.as_ref()));
+                }
+            }
         }
+    }
+
+    /// Asks further servers too, at once if gathering has begun; those that are known are left out.
+    pub(crate) fn add(&mut self, servers: &[IceServer], now: Instant) {
+        let before = self.sources.len();
+        self.take(servers);
+        let mut at = before;
+        while let Some(source) = self.sources.get(at) {
+            let url = source.url.clone();
+            match self.sources[..at].iter().any(|known| known.url == url) {
+                true => drop(self.sources.remove(at)),
+                false => at += 1,
+            }
+        }
+        if self.state != GatheringState::New && self.sources.len() > before {
+            self.enter(GatheringState::Gathering);
+            (before..self.sources.len()).for_each(|at| self.ask(at, now));
+            self.check_complete();
+        }
+    }
+
+    /// Another login for the servers under a URI: what they lend is kept, what they refused is asked anew.
+    pub(crate) fn set_login(&mut self, url: &str, login: &Login, now: Instant) {
+        for at in 0..self.sources.len() {
+            let source = &mut self.sources[at];
+            if source.url.to_string() != url || !source.url.relays() {
+                continue;
+            }
+            source.login = Some(login.clone());
+            source.told = false;
+            let goes_on = source
+                .relay
+                .as_mut()
+                .is_some_and(|relay| relay.set_login(login, now));
+            if !goes_on && self.state != GatheringState::New {
+                self.enter(GatheringState::Gathering);
+                self.ask(at, now);
+            }
+        }
+        self.collect(now);
     }
 
     pub(crate) fn state(&self) -> GatheringState {
@@ -154,26 +147,32 @@ impl Gatherer {
         }
         self.enter(GatheringState::Gathering);
         for at in 0..self.sources.len() {
-            let source = &mut self.sources[at];
+            let source = &self.sources[at];
             let relays = source.relay.as_ref().is_some_and(Relay::is_allocated);
             if source.phase == Phase::Resolving || relays {
                 continue;
             }
-            source.told = false;
-            source.error = None;
-            source.relay = None;
-            source.probes.clear();
-            match address(source.url.host()) {
-                Some(ip) => self.run(at, &[ip], now),
-                None => {
-                    source.phase = Phase::Resolving;
-                    source.resolve_by = Some(now + STREAM_WAIT);
-                    let name = source.url.host().to_owned();
-                    self.found.push_back(Found::Resolve(name));
-                }
-            }
+            self.ask(at, now);
         }
         self.check_complete();
+    }
+
+    /// Asks one server from the start.
+    fn ask(&mut self, at: usize, now: Instant) {
+        let source = &mut self.sources[at];
+        source.told = false;
+        source.error = None;
+        source.relay = None;
+        source.probes.clear();
+        match address(source.url.host()) {
+            Some(ip) => self.run(at, &[ip], now),
+            None => {
+                source.phase = Phase::Resolving;
+                source.resolve_by = Some(now + STREAM_WAIT);
+                let name = source.url.host().to_owned();
+                self.found.push_back(Found::Resolve(name));
+            }
+        }
     }
 
     /// The answer to [`Found::Resolve`].
@@ -369,7 +368,7 @@ impl Gatherer {
     /// Asks the next address of a TURN server for an allocation.
     fn try_next(&mut self, at: usize, now: Instant) {
         let source = &mut self.sources[at];
-        let Some(server) = source.spare.pop() else {
+        let (Some(server), Some(login)) = (source.spare.pop(), source.login.clone()) else {
             return;
         };
         let any = match server.is_ipv4() {
@@ -378,8 +377,7 @@ impl Gatherer {
         };
         let access = Access {
             url: source.url.clone(),
-            username: source.username.clone(),
-            credential: source.credential.clone(),
+            login,
             local: SocketAddr::new(any, self.relay_port),
             wants_v6: self.hosts.iter().any(SocketAddr::is_ipv6),
         };
@@ -434,7 +432,25 @@ impl Gatherer {
                     TurnEvent::Allocated(relayed) => {
                         self.found.extend(relayed.into_iter().map(Found::Relayed));
                     }
-                    TurnEvent::Failed { code, text } => self.lose(at, code, text, now),
+                    TurnEvent::Failed {
+                        code,
+                        text,
+                        authority,
+                    } => {
+                        if is_of_login(code) {
+                            self.want_login(at, code, authority);
+                        }
+                        self.lose(at, code, text, now);
+                    }
+                    TurnEvent::LoginRefused {
+                        code,
+                        text,
+                        authority,
+                    } => {
+                        self.sources[at].told = false;
+                        self.report(at, code, text);
+                        self.want_login(at, code, authority);
+                    }
                     // Followed where it was seen.
                     TurnEvent::Redirected(_) => {}
                 }
@@ -458,6 +474,14 @@ impl Gatherer {
         self.found
             .extend(relay.relayed.into_iter().map(Found::Lost));
         self.report(at, code, text);
+    }
+
+    fn want_login(&mut self, at: usize, code: u16, authority: Option<String>) {
+        self.found.push_back(Found::LoginWanted(LoginWanted {
+            url: self.sources[at].url.to_string(),
+            code,
+            authority,
+        }));
     }
 
     /// Tells an error, once a URI.
@@ -517,62 +541,7 @@ impl Gatherer {
     }
 }
 
-impl Source {
-    /// Whether nothing is waited for.
-    fn is_settled(&self) -> bool {
-        let probes = self.probes.iter();
-        let waits = |probe: &Probe| probe.mapped.is_none() && probe.next.is_some();
-        let relay = self.relay.as_ref().is_none_or(Relay::is_allocated);
-        relay && !probes.into_iter().any(waits)
-    }
-}
-
-impl Probe {
-    fn new(
-        host: SocketAddr,
-        server: SocketAddr,
-        now: Instant,
-        out: &mut VecDeque<RelayOutput>,
-    ) -> Self {
-        let message = Message::builder_request(BINDING, MessageWriteVec::new());
-        let id = message.transaction_id();
-        let mut probe = Self {
-            host,
-            server,
-            id,
-            message: message.finish(),
-            sends: 0,
-            next: None,
-            mapped: None,
-        };
-        probe.send(now, out);
-        probe
-    }
-
-    fn send(&mut self, now: Instant, out: &mut VecDeque<RelayOutput>) {
-        self.sends += 1;
-        self.next = Some(now + wait(self.sends));
-        out.push_back(RelayOutput::Transmit(Transmit {
-            transport: Transport::Udp,
-            source: self.host,
-            destination: self.server,
-            contents: self.message.clone(),
-            segment_size: None,
-        }));
-    }
-
-    fn handle_timeout(&mut self, connected: bool, now: Instant, out: &mut VecDeque<RelayOutput>) {
-        if self.next.is_none_or(|next| next > now) {
-            return;
-        }
-        match self.mapped {
-            Some(_) if connected => self.next = None,
-            Some(_) => {
-                self.send(now, out);
-                self.next = Some(now + KEEP_ALIVE);
-            }
-            None if self.sends >= SENDS => self.next = None,
-            None => self.send(now, out),
-        }
-    }
+/// Whether a server's refusal is of who we say we are (RFC 8489 §14.8, RFC 8656 §18).
+fn is_of_login(code: u16) -> bool {
+    matches!(code, 401 | 403 | 441)
 }

@@ -40,6 +40,7 @@ mod sctp;
 mod sctp_guard;
 mod server;
 mod session;
+mod source;
 mod state;
 mod stats;
 mod stream;
@@ -52,10 +53,10 @@ pub use command::Command;
 pub use config::{DtlsVersion, SessionConfig};
 pub use datagram::{Datagram, Transport};
 pub use error::SessionError;
-pub use event::{CandidateError, DataState, Event, MediaState, Output, Transmit};
+pub use event::{CandidateError, DataState, Event, LoginWanted, MediaState, Output, Transmit};
 pub use rtc_jsep::{CodecOffer, DescriptionKind, Direction, SignalingState, TransceiverInit};
 pub use server::{
-    IceServer, IceTransportPolicy, ServerError, ServerTransport, ServerUrl, rest_credential,
+    IceServer, IceTransportPolicy, Login, ServerError, ServerTransport, ServerUrl, rest_credential,
 };
 pub use session::Session;
 pub use state::{ConnectionState, DtlsState, GatheringState, IceConnectionState, SctpState};

@@ -36,6 +36,8 @@ impl Session {
             } => self.start_tone(track, tone, volume, now),
             Command::StopTone(track) => self.media.stop_tone(track, now),
             // With no credentials told yet there are none to replace (PC-50).
+            Command::AddIceServers(servers) => self.gatherer.add(&servers, now),
+            Command::SetLogin { url, login } => self.gatherer.set_login(&url, &login, now),
             Command::RestartIce => self.restart_wanted |= self.has_told_credentials(),
             Command::OfferData => self.jsep.add_data(),
             Command::OpenChannel(init) => {

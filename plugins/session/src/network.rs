@@ -73,6 +73,7 @@ impl Session {
                 }
                 Found::Lost(address) => self.ice.remove_local(address, now),
                 Found::Error(error) => self.events.push_back(Event::CandidateError(error)),
+                Found::LoginWanted(wanted) => self.events.push_back(Event::LoginWanted(wanted)),
                 Found::State(state) => {
                     // The description said so already where nothing had to be asked.
                     if state == GatheringState::Complete && self.gatherer.has_servers() {

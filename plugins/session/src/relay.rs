@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 //! One allocation of a session: a TURN client and how its server is reached.
-use crate::server::{ServerTransport, ServerUrl};
+use crate::server::{Login, ServerTransport, ServerUrl};
 use crate::stream::{StreamInput, StreamKey, StreamOutput};
 use crate::turn::{STREAM_WAIT, Turn, TurnEvent};
 use crate::{Datagram, Transmit, Transport};
@@ -21,8 +21,7 @@ pub(crate) enum RelayOutput {
 #[derive(Clone, Debug)]
 pub(crate) struct Access {
     pub(crate) url: ServerUrl,
-    pub(crate) username: String,
-    pub(crate) credential: String,
+    pub(crate) login: Login,
     /// Where UDP to the server comes from.
     pub(crate) local: SocketAddr,
     /// Whether an IPv6 address beside an IPv4 one is of use.
@@ -182,15 +181,24 @@ impl Relay {
                 return Some(TurnEvent::Failed {
                     code: 300,
                     text: "the server sends us from one to another".into(),
+                    authority: None,
                 });
             }
-            TurnEvent::Failed { .. } => {}
+            TurnEvent::Failed { .. } | TurnEvent::LoginRefused { .. } => {}
         }
         Some(event)
     }
 
     pub(crate) fn is_allocated(&self) -> bool {
         self.turn.as_ref().is_some_and(Turn::is_allocated)
+    }
+
+    /// Shows the server another login from now on; false if there is no allocation to go on with.
+    pub(crate) fn set_login(&mut self, login: &Login, now: Instant) -> bool {
+        self.access.login = login.clone();
+        self.turn
+            .as_mut()
+            .is_some_and(|turn| turn.set_login(login, now))
     }
 
     /// Gives the allocation back.
@@ -229,7 +237,6 @@ impl Relay {
     fn allocate(&mut self, now: Instant) {
         let v6_only = self.server.is_ipv6();
         let v6 = (self.access.wants_v6, v6_only);
-        let (username, credential) = (&self.access.username, &self.access.credential);
-        self.turn = Some(Turn::new(username, credential, self.is_stream(), v6, now));
+        self.turn = Some(Turn::new(&self.access.login, self.is_stream(), v6, now));
     }
 }

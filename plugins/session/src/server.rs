@@ -2,6 +2,7 @@
 //! STUN and TURN servers: their URIs (RFC 7064, RFC 7065 as W3C webrtc-pc §4.2.1 narrows them),
 //! credentials, and which candidates may be used.
 use aws_lc_rs::hmac;
+use base64::prelude::{BASE64_STANDARD as STANDARD, Engine};
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
@@ -11,6 +12,8 @@ pub(crate) const MAX_SERVERS: usize = 32;
 /// Ports of RFC 8489 §18.6 and of its TLS form.
 const PLAIN_PORT: u16 = 3478;
 const TLS_PORT: u16 = 5349;
+/// Longest access token and key, bytes: with all else in one STUN message.
+const MAX_TOKEN: usize = 4096;
 
 /// Which candidates may be used (W3C webrtc-pc §4.2.5 RTCIceTransportPolicy).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -199,12 +202,58 @@ fn host_and_port(authority: &str) -> Result<(String, Option<u16>), &'static str>
     Ok((host.to_owned(), port))
 }
 
-/// A server to gather candidates from (W3C webrtc-pc §4.2.1 RTCIceServer).
+/// Who asks a TURN server, and how that is proved.
 #[derive(Clone, PartialEq, Eq)]
+pub struct Login {
+    pub(crate) username: String,
+    pub(crate) secret: Secret,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum Secret {
+    Password(String),
+    Token { token: Vec<u8>, mac_key: Vec<u8> },
+}
+
+impl Login {
+    /// A long-term credential (RFC 8489 §9.2); `None` if either is empty.
+    pub fn with_password(username: &str, password: &str) -> Option<Self> {
+        let login = Self {
+            username: username.to_owned(),
+            secret: Secret::Password(password.to_owned()),
+        };
+        (!username.is_empty() && !password.is_empty()).then_some(login)
+    }
+
+    /// An access token of an authorization server (RFC 7635): the identifier of the key it is sealed
+    /// with (`kid`), the token, at most 4096 bytes, and its `mac_key`. `None` if one is empty or too long.
+    pub fn with_token(key_id: &str, token: &[u8], mac_key: &[u8]) -> Option<Self> {
+        let fits = |bytes: &[u8]| (1..=MAX_TOKEN).contains(&bytes.len());
+        let login = Self {
+            username: key_id.to_owned(),
+            secret: Secret::Token {
+                token: token.to_owned(),
+                mac_key: mac_key.to_owned(),
+            },
+        };
+        (!key_id.is_empty() && fits(token) && fits(mac_key)).then_some(login)
+    }
+}
+
+impl fmt::Debug for Login {
+    /// Without what is secret, which has no business in a log.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Login")
+            .field("username", &self.username)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A server to gather candidates from (W3C webrtc-pc §4.2.1 RTCIceServer).
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IceServer {
     pub(crate) urls: Vec<ServerUrl>,
-    pub(crate) username: String,
-    pub(crate) credential: String,
+    pub(crate) login: Option<Login>,
 }
 
 impl IceServer {
@@ -214,6 +263,17 @@ impl IceServer {
         username: Option<&str>,
         credential: Option<&str>,
     ) -> Result<Self, ServerError> {
+        let login = username
+            .zip(credential)
+            .and_then(|(username, credential)| Login::with_password(username, credential));
+        Self::with_login(urls, login)
+    }
+
+    /// A server under its URIs; one of TURN needs a login.
+    pub fn with_login<T: AsRef<str>>(
+        urls: &[T],
+        login: Option<Login>,
+    ) -> Result<Self, ServerError> {
         let urls = urls
             .iter()
             .map(|url| url.as_ref().parse())
@@ -221,34 +281,17 @@ impl IceServer {
         if urls.is_empty() {
             return Err(ServerError::NoUrl);
         }
-        if let Some(url) = urls.iter().find(|url| url.relays)
-            && (username.is_none_or(str::is_empty) || credential.is_none_or(str::is_empty))
-        {
-            return Err(ServerError::Credential {
+        match urls.iter().find(|url| url.relays && login.is_none()) {
+            Some(url) => Err(ServerError::Credential {
                 url: url.to_string(),
-            });
+            }),
+            None => Ok(Self { urls, login }),
         }
-        Ok(Self {
-            urls,
-            username: username.unwrap_or_default().to_owned(),
-            credential: credential.unwrap_or_default().to_owned(),
-        })
     }
 
     /// Its URIs.
     pub fn urls(&self) -> &[ServerUrl] {
         &self.urls
-    }
-}
-
-impl fmt::Debug for IceServer {
-    /// Without the credential, which has no business in a log.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let urls: Vec<&str> = self.urls.iter().map(|url| url.text.as_str()).collect();
-        f.debug_struct("IceServer")
-            .field("urls", &urls)
-            .field("username", &self.username)
-            .finish_non_exhaustive()
     }
 }
 
@@ -262,26 +305,7 @@ pub fn rest_credential(secret: &str, name: &str, expires: u64) -> (String, Strin
     };
     let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, secret.as_bytes());
     let tag = hmac::sign(&key, username.as_bytes());
-    (username, base64(tag.as_ref()))
-}
-
-/// RFC 4648 §4.
-fn base64(bytes: &[u8]) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for chunk in bytes.chunks(3) {
-        let byte = |at: usize| u32::from(chunk.get(at).copied().unwrap_or(0));
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for at in 0..4 {
-            let letter = LETTERS[(bits >> (18 - 6 * at)) as usize & 63];
-            out.push(if at <= chunk.len() {
-                letter as char
-            } else {
-                '='
-            });
-        }
-    }
-    out
+    (username, STANDARD.encode(tag))
 }
 
 /// The host as an address, if it is one.

@@ -4,19 +4,20 @@
 //! Messages and long-term credentials are those of `stun-proto` and `turn-types`. Their own client is
 //! not used: it does not say why an allocation failed, follows no ALTERNATE-SERVER, and does not pad
 //! ChannelData on streams (RFC 8656 §12.5), which servers need.
+mod auth;
 mod peers;
 mod wire;
 
+use self::auth::{Auth, Verdict};
 use self::wire::{Received, StreamBuffer};
+use crate::server::Login;
 use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
-use stun_proto::auth::{LongTermClientAuth, LongTermClientValidation};
 use stun_proto::types::AddressFamily;
 use stun_proto::types::attribute::{AlternateServer, ErrorCode, Nonce};
 use stun_proto::types::message::{
-    IntegrityAlgorithm, LongTermCredentials, Message, MessageClass, MessageWrite, MessageWriteExt,
-    MessageWriteVec, Method, TransactionId,
+    Message, MessageClass, MessageWriteExt, MessageWriteVec, Method, TransactionId,
 };
 use turn_types::attribute::{
     AdditionalAddressFamily, ChannelNumber, Lifetime, RequestedAddressFamily, RequestedTransport,
@@ -47,8 +48,19 @@ const FIRST_CHANNEL: u16 = 0x4000;
 pub(crate) enum TurnEvent {
     /// It stands: the addresses that peers see, one a family.
     Allocated(Vec<SocketAddr>),
-    /// There will be none, or no more. The code is the server's, or 701.
-    Failed { code: u16, text: String },
+    /// There will be none, or no more. The code is the server's, or 701; `authority` is the server's
+    /// name for those who give out access tokens, if it takes them.
+    Failed {
+        code: u16,
+        text: String,
+        authority: Option<String>,
+    },
+    /// It still stands, but the server takes our login no more: another is needed before it runs out.
+    LoginRefused {
+        code: u16,
+        text: String,
+        authority: Option<String>,
+    },
     /// The server sends us to another (RFC 8489 §10).
     Redirected(SocketAddr),
 }
@@ -97,7 +109,7 @@ enum State {
 /// A client of one TURN server.
 #[derive(Debug)]
 pub(crate) struct Turn {
-    auth: LongTermClientAuth,
+    auth: Auth,
     /// Over TCP or TLS.
     stream: Option<StreamBuffer>,
     /// Families wanted: IPv6 beside what the server gives by itself.
@@ -117,22 +129,10 @@ pub(crate) struct Turn {
 impl Turn {
     /// A client that begins to allocate at once. `v6_only` asks for an IPv6 address alone, `wants_v6`
     /// for one beside.
-    pub(crate) fn new(
-        username: &str,
-        credential: &str,
-        stream: bool,
-        v6: (bool, bool),
-        now: Instant,
-    ) -> Self {
-        let mut auth = LongTermClientAuth::new();
-        auth.set_credentials(LongTermCredentials::new(
-            username.to_owned(),
-            credential.to_owned(),
-        ));
-        auth.add_supported_integrity(IntegrityAlgorithm::Sha256);
+    pub(crate) fn new(login: &Login, stream: bool, v6: (bool, bool), now: Instant) -> Self {
         let (wants_v6, v6_only) = v6;
         let mut turn = Self {
-            auth,
+            auth: Auth::new(login),
             stream: stream.then(StreamBuffer::default),
             wants_v6,
             v6_only,
@@ -148,6 +148,18 @@ impl Turn {
         };
         turn.request(Purpose::Allocate, 0, now);
         turn
+    }
+
+    /// Goes on with another login; false if there is no allocation to go on with.
+    pub(crate) fn set_login(&mut self, login: &Login, now: Instant) -> bool {
+        if self.state != State::Allocated {
+            return false;
+        }
+        self.auth = Auth::new(login);
+        self.permissions
+            .retain(|_, permission| *permission != Permission::Denied);
+        self.request(Purpose::Refresh, 0, now);
+        true
     }
 
     pub(crate) fn is_allocated(&self) -> bool {
@@ -312,9 +324,8 @@ impl Turn {
                     .and_then(|()| message.add_attribute(&XorPeerAddress::new(peer, id)))
             }
         };
-        let signed = written.and_then(|()| self.auth.sign_outgoing_message(message));
-        match signed {
-            Ok(message) => Some((id, message.finish())),
+        match written.and_then(|()| self.auth.sign(message)) {
+            Ok(message) => Some((id, message)),
             Err(error) => {
                 // A user name of more than 508 bytes, say.
                 self.fail(400, &format!("no request can be written: {error}"));
@@ -336,20 +347,20 @@ impl Turn {
         if odd_nonce {
             return;
         }
-        let validation = self.auth.validate_incoming_message(message);
+        let verdict = self.auth.judge(message);
         let is_error = message.has_class(MessageClass::Error);
         let purpose = self.transactions[at].purpose;
-        let trusted = match validation {
-            Ok(LongTermClientValidation::ResendRequest(_)) => {
+        let trusted = match verdict {
+            Verdict::Resend => {
                 let transaction = self.transactions.swap_remove(at);
                 if transaction.tries < MAX_TRIES {
                     return self.request(purpose, transaction.tries + 1, now);
                 }
                 return self.refused(purpose, message, now);
             }
-            Ok(LongTermClientValidation::Validated(_)) => true,
+            Verdict::Trusted => true,
             // Servers do not sign what they refuse for want of a credential.
-            Err(_) => is_error && self.state == State::Allocating,
+            Verdict::Untrusted => is_error && self.state == State::Allocating,
         };
         if !trusted {
             // An unsigned 401 later on, as when the credential has run out.
@@ -434,7 +445,13 @@ impl Turn {
             Purpose::Allocate => self.fail(code, &text),
             // Another try before it runs out, unless the server has forgotten it.
             Purpose::Refresh if code == 437 => self.fail(code, &text),
-            Purpose::Refresh if code == 401 || code == 403 || code == 441 => self.fail(code, &text),
+            Purpose::Refresh if code == 401 || code == 403 || code == 441 => {
+                self.events.push_back(TurnEvent::LoginRefused {
+                    code,
+                    text,
+                    authority: self.auth.authority().map(str::to_owned),
+                });
+            }
             Purpose::Refresh => self.unanswered(purpose, now),
             Purpose::Permit(ip) => self.denied(ip),
             Purpose::Bind(peer) => self.unbind(peer),
@@ -466,6 +483,7 @@ impl Turn {
         self.events.push_back(TurnEvent::Failed {
             code,
             text: text.to_owned(),
+            authority: self.auth.authority().map(str::to_owned),
         });
     }
 

@@ -2,7 +2,9 @@
 //! The client against a server made of the same codec, on simulated time.
 use super::*;
 use stun_proto::types::attribute::{Realm, XorMappedAddress};
-use stun_proto::types::message::{IntegrityKey, LongTermKeyCredentials};
+use stun_proto::types::message::{
+    IntegrityAlgorithm, IntegrityKey, LongTermKeyCredentials, MessageWrite,
+};
 use turn_types::attribute::Data;
 use turn_types::message::DATA;
 
@@ -43,6 +45,11 @@ impl Server {
             lifetimes: Vec::new(),
             relayed: Vec::new(),
         }
+    }
+
+    fn set_password(&mut self, password: &str) {
+        let credentials = LongTermKeyCredentials::new("u".into(), password.into(), REALM.into());
+        self.key = credentials.make_key(IntegrityAlgorithm::Sha1);
     }
 
     fn answer(&mut self, datagram: &[u8]) -> Option<Vec<u8>> {
@@ -115,6 +122,10 @@ impl Server {
     }
 }
 
+fn login(password: &str) -> Login {
+    Login::with_password("u", password).unwrap()
+}
+
 struct World {
     turn: Turn,
     server: Server,
@@ -125,7 +136,7 @@ impl World {
     fn new(password: &str) -> Self {
         let now = Instant::now();
         Self {
-            turn: Turn::new("u", password, false, (false, false), now),
+            turn: Turn::new(&login(password), false, (false, false), now),
             server: Server::new(),
             now,
         }
@@ -199,7 +210,9 @@ fn a_server_may_refuse_or_send_us_elsewhere() {
     world.server.refuses = Some(486);
     world.settle();
     let event = world.turn.poll_event();
-    assert!(matches!(event, Some(TurnEvent::Failed { code: 486, ref text }) if !text.is_empty()));
+    assert!(
+        matches!(event, Some(TurnEvent::Failed { code: 486, ref text, .. }) if !text.is_empty())
+    );
     let mut world = World::new("p");
     world.server.refuses = Some(300);
     world.settle();
@@ -233,9 +246,32 @@ fn an_allocation_that_cannot_be_renewed_is_told_lost() {
     world.run(Duration::from_secs(541));
     let event = world.turn.poll_event();
     assert!(
-        matches!(event, Some(TurnEvent::Failed { code: 401, .. })),
+        matches!(event, Some(TurnEvent::LoginRefused { code: 401, .. })),
         "{event:?}"
     );
+    world.run(Duration::from_secs(60));
+    let event = world.turn.poll_event();
+    assert!(
+        matches!(event, Some(TurnEvent::Failed { code: 701, .. })),
+        "{event:?}"
+    );
+}
+
+#[test]
+fn another_login_in_time_saves_the_allocation() {
+    let mut world = World::allocated();
+    world.server.set_password("other");
+    world.run(Duration::from_secs(541));
+    let event = world.turn.poll_event();
+    assert!(
+        matches!(event, Some(TurnEvent::LoginRefused { code: 401, .. })),
+        "{event:?}"
+    );
+    assert!(world.turn.set_login(&login("other"), world.now));
+    world.run(Duration::from_secs(3600));
+    assert_eq!(world.turn.poll_event(), None);
+    world.send(b"check", None, false);
+    assert_eq!(world.server.relayed, [(b"check".to_vec(), false)]);
 }
 
 #[test]
@@ -313,7 +349,7 @@ fn answers_of_strangers_and_damaged_ones_change_nothing() {
         for value in [0, 0x7f, 0xff] {
             let mut damaged = challenge.clone();
             damaged[at] = value;
-            let mut turn = Turn::new("u", "p", false, (false, false), world.now);
+            let mut turn = Turn::new(&login("p"), false, (false, false), world.now);
             turn.handle_datagram(&damaged, world.now);
         }
         world.turn.handle_datagram(&challenge[..at], world.now);
