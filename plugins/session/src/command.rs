@@ -2,7 +2,7 @@
 //! What a caller may ask of a session.
 use crate::{ChannelInit, ChannelKey, IceServer, Login};
 use bytes::Bytes;
-use rtc_jsep::{CodecOffer, DescriptionKind, TransceiverInit};
+use rtc_jsep::{CodecOffer, DescriptionKind, Direction, TransceiverInit};
 use rtc_payload::{Mid, TrackId};
 
 /// Something asked of a session, in the order asked.
@@ -13,6 +13,10 @@ pub enum Command {
     AddTransceiver(TransceiverInit),
     /// Stops sending a track (W3C removeTrack); the m-line stays.
     RemoveTrack(TrackId),
+    /// Changes the direction to negotiate for of the transceiver with that identifier.
+    SetDirection(u64, Direction),
+    /// Stops the transceiver with that identifier for good; the next negotiation switches its m-line off.
+    StopTransceiver(u64),
     /// Changes what an input can make (its caps became known or changed).
     SetTrackCodecs(TrackId, Vec<CodecOffer>),
     /// Makes and applies an offer as soon as the signaling state permits.

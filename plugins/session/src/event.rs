@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MPL-2.0
 //! What comes out of a session: datagrams, events and the next deadline.
 use crate::{
-    ChannelEvent, ConnectionState, GatheringState, IceConnectionState, SctpState, SessionError,
-    StreamOutput, Transport,
+    ChannelEvent, ConnectionState, DtlsState, GatheringState, IceConnectionState, SctpState,
+    SessionError, SessionStats, StreamOutput, Transport,
 };
-use rtc_jsep::{DescriptionKind, SignalingState};
+use rtc_jsep::{DescriptionKind, SignalingState, TransceiverState};
 use rtc_payload::{MediaKind, Mid, TrackId};
 use rtc_rtp::{CodecParams, MediaEvent};
 use std::net::{IpAddr, SocketAddr};
@@ -50,6 +50,26 @@ pub struct DataState {
     pub max_message_size: u64,
 }
 
+/// Our half of ICE and the peer's (W3C webrtc-pc §5.6 RTCIceParameters, RTCIceRole).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IceParameters {
+    /// Whether we decide which pair is used; `None` before the first description.
+    pub controlling: Option<bool>,
+    /// Our username fragment and password.
+    pub local: (String, String),
+    /// The peer's, once known.
+    pub remote: Option<(String, String)>,
+}
+
+/// The candidate pair in use (W3C webrtc-pc §5.6 RTCIceCandidatePair).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SelectedPair {
+    /// `candidate:…` of ours.
+    pub local: String,
+    /// `candidate:…` of the peer's; of type `prflx` if the peer never named it.
+    pub remote: String,
+}
+
 /// A server was of no use (W3C webrtc-pc §4.8.3 RTCPeerConnectionIceErrorEvent).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CandidateError {
@@ -63,6 +83,18 @@ pub struct CandidateError {
     pub code: u16,
     /// What the server said, or what went wrong.
     pub text: String,
+}
+
+/// A TURN server takes our login not, or no more; told beside the error it is. Answered by
+/// [`crate::Command::SetLogin`], or left alone: an allocation that stands then runs out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoginWanted {
+    /// The server's URI.
+    pub url: String,
+    /// Its STUN error code.
+    pub code: u16,
+    /// The name under which an authorization server knows it, if it takes access tokens (RFC 7635 §6.1).
+    pub authority: Option<String>,
 }
 
 /// Something that happened, in the order it happened.
@@ -85,23 +117,46 @@ pub enum Event {
         /// The m-line's index.
         index: u16,
     },
-/// A TURN server takes our login not, or no more; told beside the error it is. Answered by
-/// [`crate::Command::SetLogin`], or left alone: an allocation that stands then runs out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LoginWanted {
-    /// The server's URI.
-    pub url: String,
-    /// Its STUN error code.
-    pub code: u16,
-    /// The name under which an authorization server knows it, if it takes access tokens (RFC 7635 §6.1).
-    pub authority: Option<String>,
-}
-
+    /// A description of the peer was applied; told before the signaling state it leads to.
+    RemoteDescription {
+        /// Offer, pranswer or answer.
+        kind: DescriptionKind,
+        /// The text.
+        sdp: String,
+    },
+    /// The offer under way was taken back, ours or the peer's (PC-42).
+    RolledBack,
+    /// The transceivers, all of them, after any of them changed; told before the signaling state that
+    /// the change led to.
+    Transceivers(Vec<TransceiverState>),
+    /// The peer began to send on a transceiver, or stopped (W3C webrtc-pc §5.1.4 "process remote track");
+    /// told after the signaling state.
+    Track {
+        /// The transceiver's identifier.
+        transceiver: u64,
+        /// Whether the peer sends now.
+        added: bool,
+    },
+    /// The credentials or the role of ICE changed.
+    IceParameters(IceParameters),
+    /// Another candidate pair is in use; `None` when there is none any more.
+    SelectedPair(Option<SelectedPair>),
+    /// The state of DTLS changed.
+    Dtls {
+        /// The state.
+        state: DtlsState,
+        /// The certificate the peer showed, DER, once it was verified.
+        certificate: Option<Vec<u8>>,
+    },
+    /// The last figures, told before [`Event::Closed`].
+    LastStats(Box<SessionStats>),
     /// The gathering state changed.
     Gathering(GatheringState),
     /// A STUN or TURN server was of no use; told once a URI, and again when an allocation that stood
     /// is lost, as when its credential has run out.
     CandidateError(CandidateError),
+    /// A TURN server wants another login.
+    LoginWanted(LoginWanted),
     /// The name of a server must be resolved by DNS; the answer comes back by
     /// [`crate::Session::handle_server_resolved`].
     ResolveServer {
@@ -150,5 +205,3 @@ pub enum Output {
     /// Nothing more until then, or until the next input.
     Timeout(Instant),
 }
-    /// A TURN server wants another login.
-    LoginWanted(LoginWanted),

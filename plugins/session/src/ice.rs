@@ -8,7 +8,9 @@
 //! back is forgotten without a trace.
 use crate::local::{LocalAddresses, is_told, protocol, transport};
 use crate::mapped::with_mapped_address;
-use crate::{Datagram, IceConnectionState, PairStats, SessionError, Transport};
+use crate::{
+    Datagram, IceConnectionState, IceParameters, PairStats, SelectedPair, SessionError, Transport,
+};
 use is::stun::{StunMessage, StunPacket};
 use is::{Candidate, IceAgent, IceAgentEvent, IceCreds};
 use std::collections::HashSet;
@@ -347,6 +349,44 @@ impl Ice {
         };
         self.generations()
             .any(|generation| generation.agent.local_credentials().ufrag == local)
+    }
+
+    /// Credentials and role in use, our newest and the peer's; `None` if they are those `told`.
+    pub(crate) fn parameters(&self, told: &IceParameters) -> Option<IceParameters> {
+        let controlling = self.controlling.map(|_| self.current.agent.controlling());
+        let local = self.newest().agent.local_credentials();
+        let remote = self.current.agent.remote_credentials();
+        let same = controlling == told.controlling
+            && local.ufrag == told.local.0
+            && remote.map(|creds| &creds.ufrag) == told.remote.as_ref().map(|remote| &remote.0);
+        let credentials = |creds: &IceCreds| (creds.ufrag.clone(), creds.pass.clone());
+        (!same && controlling.is_some()).then(|| IceParameters {
+            controlling,
+            local: credentials(local),
+            remote: remote.map(credentials),
+        })
+    }
+
+    /// The candidates of the path in use.
+    pub(crate) fn selected_pair(&self) -> Option<SelectedPair> {
+        let generation = self.active()?;
+        let path = generation.path?;
+        let proto = protocol(path.transport);
+        let at = |address: SocketAddr| {
+            move |candidate: &Candidate| candidate.addr() == address && candidate.proto() == proto
+        };
+        let local = generation.agent.local_candidates().find(at(path.local))?;
+        let remote = generation.agent.remote_candidates().find(at(path.remote))?;
+        Some(SelectedPair {
+            local: local.to_sdp_string(),
+            remote: remote.to_sdp_string(),
+        })
+    }
+
+    /// The addresses of the path in use.
+    pub(crate) fn addresses(&self) -> Option<(SocketAddr, SocketAddr)> {
+        let path = self.active()?.path?;
+        Some((path.local, path.remote))
     }
 
     pub(crate) fn stats(&self) -> Option<PairStats> {

@@ -44,6 +44,7 @@ mod source;
 mod state;
 mod stats;
 mod stream;
+mod told;
 mod tones;
 mod turn;
 
@@ -53,12 +54,19 @@ pub use command::Command;
 pub use config::{DtlsVersion, SessionConfig};
 pub use datagram::{Datagram, Transport};
 pub use error::SessionError;
-pub use event::{CandidateError, DataState, Event, LoginWanted, MediaState, Output, Transmit};
-pub use rtc_jsep::{CodecOffer, DescriptionKind, Direction, SignalingState, TransceiverInit};
+pub use event::{
+    CandidateError, DataState, Event, IceParameters, LoginWanted, MediaState, Output, SelectedPair,
+    Transmit,
+};
+pub use rtc_jsep::{
+    CodecOffer, DescriptionKind, Direction, SignalingState, TransceiverInit, TransceiverState,
+};
 pub use server::{
     IceServer, IceTransportPolicy, Login, ServerError, ServerTransport, ServerUrl, rest_credential,
 };
 pub use session::Session;
-pub use state::{ConnectionState, DtlsState, GatheringState, IceConnectionState, SctpState};
+pub use state::{
+    ConnectionState, DtlsState, GatheringState, IceConnectionState, SctpState, aggregate,
+};
 pub use stats::{DtlsStats, PairStats, SctpCounters, SctpStats, SessionStats};
 pub use stream::{StreamInput, StreamKey, StreamOutput};

@@ -18,6 +18,14 @@ impl Session {
         match command {
             Command::AddTransceiver(init) => self.jsep.add_transceiver(init),
             Command::RemoveTrack(track) => self.jsep.remove_track(track),
+            Command::SetDirection(id, direction) => {
+                let result = self.jsep.set_direction(id, direction);
+                self.refuse_transceiver(result);
+            }
+            Command::StopTransceiver(id) => {
+                let result = self.jsep.stop(id);
+                self.refuse_transceiver(result);
+            }
             Command::SetTrackCodecs(track, codecs) => self.jsep.set_track_codecs(track, codecs),
             Command::Negotiate => self.negotiate(now),
             Command::RemoteDescription { kind, sdp } => self.remote_description(kind, &sdp, now),
@@ -63,6 +71,9 @@ impl Session {
     /// Emits [`Event::NegotiationNeeded`] when it becomes true (PC-30), once for any number of changes
     /// (PC-32).
     pub(crate) fn check_negotiation_needed(&mut self) {
+        if self.needs_checking {
+            self.tell_transceivers();
+        }
         if !std::mem::take(&mut self.needs_checking)
             || self.jsep.signaling_state() != SignalingState::Stable
         {
@@ -142,11 +153,12 @@ impl Session {
             return Ok(());
         }
         let applied = self.jsep.apply_remote(DescriptionKind::Offer, sdp)?;
-        self.note_signaling();
         if collides {
             // Ours was rolled back, and what it was made for is still wanted.
+            self.events.push_back(Event::RolledBack);
             self.take_back_restart();
         }
+        self.note_remote(DescriptionKind::Offer, sdp);
         if applied.ice_restart {
             self.ice.prepare_restart(now);
         }
@@ -181,6 +193,7 @@ impl Session {
         now: Instant,
     ) -> Result<(), Fault> {
         let applied = self.jsep.apply_remote(kind, sdp)?;
+        self.note_remote(kind, sdp);
         self.answered = kind == DescriptionKind::Answer;
         if self.answered {
             self.restart_offered = false;
@@ -197,6 +210,7 @@ impl Session {
 
     fn remote_rollback(&mut self) -> Result<(), Fault> {
         self.jsep.apply_remote(DescriptionKind::Rollback, "")?;
+        self.events.push_back(Event::RolledBack);
         self.take_back_restart();
         Ok(())
     }
@@ -207,6 +221,7 @@ impl Session {
         if let Err(error) = self.jsep.rollback() {
             tracing::warn!(session = %self.config.id, %error, "an offer could not be rolled back");
         }
+        self.events.push_back(Event::RolledBack);
         Err(Fault::Session(SessionError::Description {
             kind: DescriptionKind::Offer,
             reason: reason.to_owned(),
@@ -329,11 +344,29 @@ impl Session {
         }
     }
 
+    /// Tells of a description of the peer that was applied, and what follows from it (W3C webrtc-pc
+    /// §4.4.1.5: the signaling state before the tracks).
+    fn note_remote(&mut self, kind: DescriptionKind, sdp: &str) {
+        let sdp = sdp.to_owned();
+        self.events
+            .push_back(Event::RemoteDescription { kind, sdp });
+        self.note_signaling();
+        self.tell_tracks();
+    }
+
     fn note_signaling(&mut self) {
+        self.tell_transceivers();
         let state = self.jsep.signaling_state();
         if state != self.signaling && !self.is_closing() {
             self.signaling = state;
             self.events.push_back(Event::Signaling(state));
+        }
+    }
+
+    fn refuse_transceiver(&mut self, result: Result<(), JsepError>) {
+        if let Err(error) = result {
+            // Stopped meanwhile: what was asked has no object any more.
+            tracing::debug!(session = %self.config.id, %error, "a transceiver is left alone");
         }
     }
 

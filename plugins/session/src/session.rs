@@ -9,6 +9,7 @@ use crate::ice::{Ice, Path};
 use crate::local::LocalAddresses;
 use crate::network::{Outgoing, own_addresses};
 use crate::state::aggregate;
+use crate::told::Told;
 use crate::{
     ChannelKey, Command, ConnectionState, Datagram, Event, IceConnectionState, Output,
     SessionConfig, SessionError, SessionStats, Transmit,
@@ -46,6 +47,7 @@ pub struct Session {
     pub(crate) signaling: SignalingState,
     ice_state: IceConnectionState,
     connection: ConnectionState,
+    pub(crate) told: Told,
     /// The state of W3C's negotiation-needed flag, and whether it must be looked at again.
     pub(crate) needed: bool,
     pub(crate) needs_checking: bool,
@@ -112,6 +114,7 @@ impl Session {
             signaling: SignalingState::Stable,
             ice_state: IceConnectionState::New,
             connection: ConnectionState::New,
+            told: Told::default(),
             needed: false,
             needs_checking: false,
             offer_wanted: false,
@@ -293,6 +296,9 @@ impl Session {
         self.channels.close(error.as_ref(), now);
         self.carry_channels(now);
         self.dtls.close(now);
+        self.tell_dtls();
+        let last = Box::new(self.stats());
+        self.events.push_back(Event::LastStats(last));
         self.closing = true;
         self.ice_state = IceConnectionState::Closed;
         self.connection = ConnectionState::Closed;
@@ -386,6 +392,7 @@ impl Session {
         if self.closing {
             return;
         }
+        self.tell_ice();
         let ice = self.ice.state(now);
         if ice != self.ice_state {
             self.ice_state = ice;
@@ -393,6 +400,7 @@ impl Session {
             self.was_connected |= self.path.is_some();
             self.failed_at = (ice == IceConnectionState::Failed).then_some(now);
         }
+        self.tell_dtls();
         let connection = aggregate(ice, self.dtls.state());
         if connection != self.connection {
             self.connection = connection;

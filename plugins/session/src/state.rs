@@ -108,7 +108,7 @@ w3c_enum!(
 
 /// The connection state that follows from ICE and DTLS, there being one transport (BUNDLE is
 /// required): the table of W3C webrtc-pc §4.3.3, first match wins.
-pub(crate) fn aggregate(ice: IceConnectionState, dtls: DtlsState) -> ConnectionState {
+pub fn aggregate(ice: IceConnectionState, dtls: DtlsState) -> ConnectionState {
     use IceConnectionState as Ice;
     match (ice, dtls) {
         (Ice::Closed, _) => ConnectionState::Closed,

@@ -312,6 +312,11 @@ impl Dtls {
         self.state
     }
 
+    /// The certificate the peer showed, DER.
+    pub(crate) fn peer_certificate(&self) -> Option<&[u8]> {
+        self.peer_certificate.as_deref()
+    }
+
     pub(crate) fn stats(&self) -> DtlsStats {
         DtlsStats {
             state: self.state,
