@@ -341,10 +341,15 @@ impl Io {
             };
             sends += 1 + self.send_block(&block, now);
         }
-        for feed in self.inbox.gaps.take_new() {
+        for (feed, layer) in self.inbox.gaps.take_new() {
             if let Some((session, mid)) = self.slots.any_sender(feed) {
                 let (track, codec) = feed;
-                let wanted = MediaEvent::KeyframeWanted { mid, track, codec };
+                let wanted = MediaEvent::KeyframeWanted {
+                    mid,
+                    track,
+                    codec,
+                    layer: Some(layer),
+                };
                 self.tell(session, Event::Rtp(wanted));
             }
         }

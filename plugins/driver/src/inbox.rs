@@ -5,10 +5,11 @@ use crate::counters::{Counters, count};
 use crate::interfaces::host_addresses;
 use crate::ports::{Family, bind_any};
 use crate::roots::client_config;
+use crate::slots::Feed;
 use crate::{DriverConfig, DriverCounters, SessionOptions};
 use bytes::Bytes;
 use mio::Waker;
-use rtc_payload::{Codec, SessionId, TrackId};
+use rtc_payload::SessionId;
 use rtc_rtp::{PacketBlock, WallClock};
 use rtc_session::{ChannelKey, Command, ServerTransport, ServerUrl, SessionConfig, SessionStats};
 use rustls::ClientConfig;
@@ -123,7 +124,7 @@ impl Handle {
     /// thread cannot keep up the block is dropped and counted, as is what depends on it up to the
     /// next keyframe, and a keyframe is asked for through the outlet. `false`: it was dropped.
     pub fn media(&self, block: Arc<PacketBlock>) -> bool {
-        let key = (block.track, block.codec);
+        let key = ((block.track, block.codec), block.layer);
         let keyframe = block.info.keyframe;
         if self.0.gaps.exist() && !keyframe && self.0.gaps.contain(key) {
             count(&self.0.counters.blocks_dropped);
@@ -416,12 +417,12 @@ impl Alarm {
     }
 }
 
-/// Tracks of which a block was dropped, so that what follows is of no use before a keyframe.
+/// Encodings of which a block was dropped, so that what follows is of no use before a keyframe.
 #[derive(Debug, Default)]
 pub(crate) struct Gaps {
     any: AtomicBool,
     /// Whether the keyframe was asked for.
-    open: Mutex<HashMap<(TrackId, Codec), bool>>,
+    open: Mutex<HashMap<(Feed, u8), bool>>,
 }
 
 impl Gaps {
@@ -429,23 +430,23 @@ impl Gaps {
         self.any.load(Ordering::Relaxed)
     }
 
-    fn contain(&self, key: (TrackId, Codec)) -> bool {
+    fn contain(&self, key: (Feed, u8)) -> bool {
         self.lock().contains_key(&key)
     }
 
-    fn open(&self, key: (TrackId, Codec)) {
+    fn open(&self, key: (Feed, u8)) {
         self.lock().entry(key).or_insert(false);
         self.any.store(true, Ordering::Relaxed);
     }
 
-    fn close(&self, key: (TrackId, Codec)) {
+    fn close(&self, key: (Feed, u8)) {
         let mut open = self.lock();
         open.remove(&key);
         self.any.store(!open.is_empty(), Ordering::Relaxed);
     }
 
     /// Those a keyframe is to be asked for, each once.
-    pub(crate) fn take_new(&self) -> Vec<(TrackId, Codec)> {
+    pub(crate) fn take_new(&self) -> Vec<(Feed, u8)> {
         if !self.exist() {
             return Vec::new();
         }
@@ -458,7 +459,7 @@ impl Gaps {
         .collect()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(TrackId, Codec), bool>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(Feed, u8), bool>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

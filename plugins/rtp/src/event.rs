@@ -49,6 +49,21 @@ pub enum MediaEvent {
         track: TrackId,
         /// The codec it sends.
         codec: Codec,
+        /// The encoding to make it of, where the input has several and one was chosen.
+        layer: Option<u8>,
+    },
+    /// What a stream takes of an input with several encodings, all of them from now on.
+    Layer {
+        /// The sender's m-line.
+        mid: Mid,
+        /// The input that feeds it.
+        track: TrackId,
+        /// The codec it sends.
+        codec: Codec,
+        /// The encoding sent; `None` before the first frame.
+        sent: Option<u8>,
+        /// The encoding to be sent from its next keyframe on.
+        wanted: u8,
     },
     /// The estimate of what the path to the peer carries, bit/s; emitted on changes above 5 %.
     Estimate {

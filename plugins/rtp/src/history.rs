@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! What a stream has sent, by sequence number: ranges of shared blocks, not copies.
 use crate::PacketBlock;
+use rtc_payload::PictureShift;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,6 +21,9 @@ pub(crate) struct Chunk {
     /// Number of packets.
     pub(crate) count: usize,
     pub(crate) block: Arc<PacketBlock>,
+    /// What its packets bear in place of the block's own time, and how its picture numbers were moved.
+    pub(crate) rtp_time: u32,
+    pub(crate) shift: PictureShift,
     pub(crate) at: Instant,
     /// Transport-wide number of the first, and send time of all: a repeat without RTX must be the same
     /// to the bit, for it is sealed with the same nonce.
@@ -107,6 +111,8 @@ mod tests {
         let block = Arc::new(PacketBlock {
             track: TrackId(0),
             codec: Codec::Vp8,
+            layer: 0,
+            ladder: None,
             rtp_time: 0,
             captured: at,
             info: FrameInfo::default(),
@@ -116,6 +122,8 @@ mod tests {
             first,
             index: 0,
             count,
+            rtp_time: 0,
+            shift: PictureShift::default(),
             block,
             at,
             transport_cc: 0,

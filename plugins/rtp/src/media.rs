@@ -73,6 +73,8 @@ pub struct Media {
     pub(crate) pacer: Pacer,
     /// Repeats and new frames leave by turns.
     pub(crate) repeats_next: bool,
+    /// When a stream was last dropped for lack of room.
+    pub(crate) last_stale: Option<Instant>,
     pub(crate) feedback: FeedbackLog,
     /// RTCP packets, sealed.
     pub(crate) control: VecDeque<Vec<u8>>,
@@ -118,6 +120,7 @@ impl Media {
             told_estimate: 0,
             pacer: Pacer::new(now),
             repeats_next: false,
+            last_stale: None,
             feedback: FeedbackLog::new(now),
             control: VecDeque::new(),
             spare: Vec::new(),
@@ -264,17 +267,19 @@ impl Media {
         if self.keys.is_none() {
             return;
         }
-        let mut refused = false;
+        let takers = self.senders.iter_mut().filter(|stream| stream.takes(block));
+        if takers.fold(false, |met, stream| stream.meet(block) || met) {
+            self.choose_layers(now);
+        }
+        // A keyframe may end a change of layers.
+        let mut news = block.ladder.is_some() && block.info.keyframe;
         for stream in &mut self.senders {
-            let params = &stream.params;
-            let takes =
-                params.active && params.track == block.track && params.codec.codec == block.codec;
-            if takes && !stream.enqueue(block, now) {
+            if stream.takes(block) && !stream.enqueue(block, now) {
                 stream.want_keyframe(now);
-                refused = true;
+                news = true;
             }
         }
-        if refused {
+        if news {
             self.tell_wishes(now);
         }
     }
@@ -312,7 +317,7 @@ impl Media {
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.now = now;
-        self.tell_wishes(now);
+        self.choose_layers(now);
         for stream in &mut self.receivers {
             stream.process(now, self.rtt, &mut self.pool, &mut self.events);
         }
@@ -376,18 +381,5 @@ impl Media {
         self.send_bye();
         self.configure(Vec::new(), Vec::new(), now);
         self.next_report = None;
-    }
-
-    /// Passes wishes for keyframes on to whoever makes them.
-    pub(crate) fn tell_wishes(&mut self, now: Instant) {
-        for stream in &mut self.senders {
-            if stream.take_keyframe_wish(now) {
-                self.events.push_back(MediaEvent::KeyframeWanted {
-                    mid: stream.params.mid.clone(),
-                    track: stream.params.track,
-                    codec: stream.params.codec.codec,
-                });
-            }
-        }
     }
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MPL-2.0
 //! From an encoded frame to the block of payloads that all viewers share.
-use crate::PacketBlock;
 use crate::extension::MAX_EXTENSIONS;
 use crate::header::FIXED;
+use crate::{Ladder, PacketBlock};
 use rtc_payload::{Codec, EncodedFrame, Packetize, PayloadError, Payloads, TrackId, packetizer};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// What stands round a payload on the wire: header, extensions, RTX's original sequence number, tag.
@@ -15,6 +16,8 @@ const MIN_PAYLOAD: usize = 64;
 pub struct Packetizer {
     track: TrackId,
     codec: Codec,
+    layer: u8,
+    ladder: Option<Arc<Ladder>>,
     max_payload: usize,
     inner: Box<dyn Packetize>,
 }
@@ -34,9 +37,19 @@ impl Packetizer {
         Self {
             track,
             codec,
+            layer: 0,
+            ladder: None,
             max_payload: max_packet.saturating_sub(OVERHEAD).max(MIN_PAYLOAD),
             inner: packetizer(codec),
         }
+    }
+
+    /// Makes blocks of one encoding out of several, whose costs stand in `ladder`.
+    #[must_use]
+    pub fn with_layer(mut self, layer: u8, ladder: Arc<Ladder>) -> Self {
+        self.layer = layer;
+        self.ladder = Some(ladder);
+        self
     }
 
     /// Packetises one frame; `captured` is when it was captured on the monotonic clock.
@@ -51,6 +64,8 @@ impl Packetizer {
         Ok(PacketBlock {
             track: self.track,
             codec: self.codec,
+            layer: self.layer,
+            ladder: self.ladder.clone(),
             rtp_time: frame.rtp_time,
             captured,
             info: frame.info.clone(),

@@ -3,12 +3,13 @@
 use crate::estimate::SentLog;
 use crate::header::{HeaderTemplate, PerPacket};
 use crate::history::{Chunk, History};
+use crate::layering::Layering;
 use crate::srtp::Sealer;
 use crate::tone_send::ToneSender;
 use crate::tone_stream::tone_template;
 use crate::train::{Coupling, Train};
 use crate::{ExtensionIds, MediaEvent, PacketBlock, RtpError, SendParams};
-use rtc_payload::MediaKind;
+use rtc_payload::{Codec, MediaKind, PictureShift};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -31,6 +32,25 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) buffer: Vec<u8>,
 }
 
+/// A payload of a shared block, and what this viewer's copy of it differs by.
+#[derive(Clone, Copy)]
+pub(crate) struct Contents<'a> {
+    pub(crate) bytes: &'a [u8],
+    pub(crate) codec: Codec,
+    pub(crate) shift: PictureShift,
+}
+
+impl<'a> Contents<'a> {
+    /// Bytes that are the same for every viewer.
+    pub(crate) fn plain(codec: Codec, bytes: &'a [u8]) -> Self {
+        Self {
+            bytes,
+            codec,
+            shift: PictureShift::default(),
+        }
+    }
+}
+
 impl Outgoing<'_> {
     /// A transport-wide number for a packet of `len` bytes, if its header has room for one.
     pub(crate) fn number(&mut self, template: &HeaderTemplate, len: usize) -> u16 {
@@ -48,7 +68,7 @@ impl Outgoing<'_> {
         template: &HeaderTemplate,
         packet: &PerPacket,
         original: Option<u16>,
-        payload: &[u8],
+        payload: Contents<'_>,
         nonce: (u32, u64),
     ) -> Result<(), RtpError> {
         let start = self.buffer.len();
@@ -56,7 +76,9 @@ impl Outgoing<'_> {
         if let Some(original) = original {
             self.buffer.extend_from_slice(&original.to_be_bytes());
         }
-        self.buffer.extend_from_slice(payload);
+        let at = self.buffer.len();
+        self.buffer.extend_from_slice(payload.bytes);
+        payload.shift.apply(payload.codec, &mut self.buffer[at..]);
         let (ssrc, index) = nonce;
         self.sealer
             .seal_rtp(&mut self.buffer, start, template.len(), ssrc, index)
@@ -91,6 +113,8 @@ struct Queued {
     block: Arc<PacketBlock>,
     since: Instant,
     index: usize,
+    rtp_time: u32,
+    shift: PictureShift,
 }
 
 /// The sending half of one m-line.
@@ -115,8 +139,11 @@ pub(crate) struct SendStream {
     mid_known: bool,
     pub(crate) tone_header: Option<HeaderTemplate>,
     pub(crate) tones: ToneSender,
+    pub(crate) layering: Layering,
     /// RTP time and capture time of the newest block, for sender reports.
     pub(crate) newest: Option<(u32, Instant)>,
+    /// Width and height of the newest frame.
+    pub(crate) size: Option<(u16, u16)>,
     pub(crate) last_fir: Option<u8>,
     pub(crate) counters: SendCounters,
     pub(crate) remote: RemoteReport,
@@ -145,7 +172,9 @@ impl SendStream {
             mid_known: false,
             tone_header,
             tones: ToneSender::default(),
+            layering: Layering::default(),
             newest: None,
+            size: None,
             last_fir: None,
             counters: SendCounters::default(),
             remote: RemoteReport::default(),
@@ -175,6 +204,9 @@ impl SendStream {
             self.flush();
             self.repeats.clear();
             self.waiting_for_keyframe = params.kind == MediaKind::Video;
+        }
+        if source_changed {
+            self.layering = Layering::default();
         }
         self.params = params;
         self.rewrite();
@@ -217,7 +249,7 @@ impl SendStream {
     /// Takes a block for sending; `false` if it was dropped.
     pub(crate) fn enqueue(&mut self, block: &Arc<PacketBlock>, now: Instant) -> bool {
         if self.waiting_for_keyframe {
-            if !block.info.keyframe {
+            if !block.info.keyframe || !self.layering.may_start(block) {
                 self.counters.dropped_frames += 1;
                 return false;
             }
@@ -227,18 +259,25 @@ impl SendStream {
             self.drop_queue();
             return false;
         }
+        if self.layering.goes_down(block) {
+            self.drop_unstarted();
+        }
         self.newest = Some((block.rtp_time, block.captured));
+        self.size = block.info.width.zip(block.info.height).or(self.size);
         if !self.is_video() && self.tones.silences(block.rtp_time, now) {
             return true;
         }
         if block.payloads.is_empty() {
             return true;
         }
+        let (rtp_time, shift) = self.layering.place(block);
         self.queued_bytes += block.payloads.total_len();
         self.queue.push_back(Queued {
             block: Arc::clone(block),
             since: now,
             index: 0,
+            rtp_time,
+            shift,
         });
         true
     }
@@ -249,6 +288,16 @@ impl SendStream {
         self.flush();
         self.repeats.clear();
         self.waiting_for_keyframe = self.is_video();
+    }
+
+    /// Gives up all that waits but a frame that was sent in part.
+    fn drop_unstarted(&mut self) {
+        let started = self.queue.front().is_some_and(|queued| queued.index > 0);
+        for dropped in self.queue.drain(usize::from(started)..) {
+            self.counters.dropped_frames += 1;
+            let bytes = dropped.block.payloads.total_len();
+            self.queued_bytes = self.queued_bytes.saturating_sub(bytes);
+        }
     }
 
     fn flush(&mut self) {
@@ -296,8 +345,9 @@ impl SendStream {
 
     /// When something is due: a wish to be passed on, a tone's next packet.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        let tones = self.tones.deadline();
-        [self.keyframe_due, tones].into_iter().flatten().min()
+        let others = [self.tones.deadline(), self.layering.deadline()];
+        let due = others.into_iter().chain([self.keyframe_due]);
+        due.flatten().min()
     }
 
     /// Whether the wish is to be passed on now; if so it is done with.
@@ -328,12 +378,15 @@ impl SendStream {
     pub(crate) fn write(&mut self, mut out: Outgoing<'_>, budget: usize) -> Option<Train> {
         let queued = self.queue.front()?;
         let (block, first_index) = (Arc::clone(&queued.block), queued.index);
+        let (rtp_time, shift) = (queued.rtp_time, queued.shift);
         let mut train = Coupling::default();
         let mut chunk = Chunk {
             first: self.next,
             index: first_index,
             count: 0,
             block: Arc::clone(&block),
+            rtp_time,
+            shift,
             at: out.now,
             transport_cc: 0,
             abs_send_time: out.abs_send_time,
@@ -351,15 +404,20 @@ impl SendStream {
             let packet = PerPacket {
                 marker: is_marked(&block, first_index + chunk.count),
                 seq: self.next as u16,
-                rtp_time: block.rtp_time,
+                rtp_time,
                 transport_cc: number,
                 abs_send_time: out.abs_send_time,
+            };
+            let contents = Contents {
+                bytes: payload,
+                codec: block.codec,
+                shift,
             };
             let sealed = out.packet(
                 &self.media,
                 &packet,
                 None,
-                payload,
+                contents,
                 (self.params.ssrc.0, self.next),
             );
             if sealed.is_err() {
@@ -414,7 +472,7 @@ impl SendStream {
             let mut packet = PerPacket {
                 marker: is_marked(&chunk.block, index),
                 seq: number as u16,
-                rtp_time: chunk.block.rtp_time,
+                rtp_time: chunk.rtp_time,
                 transport_cc: chunk.transport_cc.wrapping_add(offset as u16),
                 abs_send_time: chunk.abs_send_time,
             };
@@ -426,7 +484,12 @@ impl SendStream {
                 nonce = (self.params.rtx_ssrc.0, self.next_rtx);
             }
             let octets = payload.len() as u64;
-            let sealed = out.packet(template, &packet, original, payload, nonce);
+            let contents = Contents {
+                bytes: payload,
+                codec: chunk.block.codec,
+                shift: chunk.shift,
+            };
+            let sealed = out.packet(template, &packet, original, contents, nonce);
             self.counters.repeated_packets += 1;
             self.counters.repeated_octets += octets;
             self.next_rtx += u64::from(original.is_some());

@@ -15,6 +15,10 @@ pub struct SendStats {
     pub ssrc: Ssrc,
     /// The codec sent.
     pub codec: Codec,
+    /// The encoding sent, 0 the largest; `None` where the input has one, and before the first frame.
+    pub layer: Option<u8>,
+    /// Size of the frames sent, pixels, where known.
+    pub size: Option<(u16, u16)>,
     /// RTP packets sent, repeats not counted.
     pub packets: u64,
     /// Payload bytes sent, repeats not counted.
@@ -117,6 +121,8 @@ fn send_stats(stream: &SendStream) -> SendStats {
         mid: stream.params.mid.clone(),
         ssrc: stream.params.ssrc,
         codec: stream.params.codec.codec,
+        layer: stream.layering.current(),
+        size: stream.size,
         packets: counters.packets,
         bytes: counters.octets,
         frames: counters.frames,

@@ -2,7 +2,7 @@
 //! Tones as part of a session's streams: asked for by track, written under the audio's SSRC, received.
 use crate::header::{HeaderTemplate, PerPacket};
 use crate::media::Media;
-use crate::send::{Outgoing, SendStream, extension_ids};
+use crate::send::{Contents, Outgoing, SendStream, extension_ids};
 use crate::tone::TonePayload;
 use crate::tone_receive::ToneReceiver;
 use crate::tone_send::ToneClock;
@@ -185,7 +185,8 @@ impl SendStream {
             let nonce = (self.params.ssrc.0, self.next);
             self.next += 1;
             let payload = tone.payload.bytes();
-            out.packet(&header, &packet, None, &payload, nonce).ok()?;
+            let contents = Contents::plain(self.params.codec.codec, &payload);
+            out.packet(&header, &packet, None, contents, nonce).ok()?;
             self.counters.packets += 1;
             self.counters.octets += payload.len() as u64;
         }
