@@ -221,7 +221,7 @@ impl Media {
             self.estimator.feedback(&arrivals, &mut self.log, now);
             self.tell_estimate();
         }
-        self.tell_wishes(now);
+        self.choose_layers(now);
         Ok(())
     }
 

@@ -25,8 +25,11 @@ mod beginning;
 #[cfg(test)]
 mod beginning_test;
 mod block;
+mod choice;
 mod clock;
 mod demux;
+#[cfg(test)]
+mod emulate_test;
 mod error;
 mod estimate;
 #[cfg(test)]
@@ -39,6 +42,10 @@ mod inbound;
 mod keys;
 #[cfg(test)]
 mod kit_test;
+mod ladder;
+mod layering;
+#[cfg(test)]
+mod layering_test;
 mod media;
 #[cfg(test)]
 mod media_test;
@@ -70,6 +77,7 @@ pub use clock::WallClock;
 pub use error::RtpError;
 pub use event::{MediaEvent, ReceivedFrame};
 pub use keys::SrtpProfile;
+pub use ladder::{Ladder, MAX_LAYERS, share};
 pub use media::{Media, MediaConfig};
 pub use packetize::Packetizer;
 pub use params::{CodecParams, ExtensionIds, RecvParams, SendParams};
