@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 // The player page: shows what the server sends, muted until the viewer says otherwise.
 import { Call, address } from './call.js';
+import { isControl, steer } from './control.js';
 import { keepMetering } from './meter.js';
 
 const $ = id => document.getElementById(id);
@@ -37,6 +38,12 @@ $('unmute').onclick = () => {
   play();
   show();
 };
+// Only there if the pipeline lets itself be steered.
+document.addEventListener('rtc-datachannel', ({ detail: { channel } }) => {
+  if (!isControl(channel)) return;
+  const stop = steer(video, channel);
+  channel.addEventListener('close', stop);
+});
 addEventListener('pagehide', () => call.stop());
 addEventListener('pageshow', ({ persisted }) => persisted && call.start());
 

@@ -2,7 +2,7 @@
 //! The routes, and what every request passes: the Host check, CORS for WHIP and WHEP, safe headers.
 use crate::hub::Hub;
 use crate::problem::Problem;
-use crate::{pages, resource, ws};
+use crate::{own, pages, resource, ws};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
@@ -37,19 +37,14 @@ pub(crate) fn router(hub: Arc<Hub>) -> Router {
         .route("/healthz", get(|| async { "ok\n" }))
         .route(
             "/",
-            get(|headers| async { pages::page("index.html", headers) }),
+            get(|state, headers| own::first("index.html", state, headers)),
         )
         .route(
             "/publish",
             get(|headers| async { pages::page("publish.html", headers) }),
         )
         .route("/static/{name}", get(pages::file))
-        .fallback(|| async {
-            Problem::new(
-                StatusCode::NOT_FOUND,
-                "there are /, /publish, /ws, /whep, /whip and /healthz here",
-            )
-        })
+        .fallback(own::file)
         .layer(from_fn_with_state(hub.clone(), guard))
         .with_state(hub)
 }

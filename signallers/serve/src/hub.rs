@@ -6,6 +6,7 @@ use crate::sessions::Sessions;
 use gst::glib;
 use rtc_signaller::{EndCode, SignallerExt};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
@@ -15,6 +16,8 @@ pub(crate) struct Hub {
     pub(crate) sessions: Sessions,
     /// Whether ours is the polite side, and so the page's not.
     pub(crate) polite: bool,
+    /// The application's own pages.
+    pub(crate) directory: Option<PathBuf>,
     pub(crate) signaller: glib::WeakRef<ServeSignaller>,
     /// Becomes true when the server stops.
     pub(crate) stopped: watch::Receiver<bool>,

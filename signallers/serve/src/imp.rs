@@ -32,6 +32,8 @@ pub struct Serve {
         blurb = "Sessions at once; more are told to come later (count; takes effect at the next start)")]
     #[property(name = "polite", get = Self::polite, set = Self::set_polite, type = bool, default = false,
         blurb = "Whether our side gives way when offers collide (default false: the page, which joined later, does, and is told so as it starts; takes effect at the next start)")]
+    #[property(name = "directory", get = Self::directory, set = Self::set_directory, type = String,
+        blurb = "Folder of an application's own pages: index.html in place of the player, and every other file by its path; what is not there is as without (path; empty, the default, for none; takes effect at the next start)")]
     settings: Mutex<Settings>,
     server: Mutex<Option<Server>>,
 }
@@ -44,6 +46,7 @@ impl Default for Serve {
             allowed_origins: String::new(),
             max_sessions: 1000,
             polite: false,
+            directory: String::new(),
         };
         Self {
             settings: Mutex::new(settings),
@@ -79,6 +82,13 @@ impl Serve {
     }
     fn set_polite(&self, value: bool) {
         lock(&self.settings).polite = value;
+    }
+
+    fn directory(&self) -> String {
+        lock(&self.settings).directory.clone()
+    }
+    fn set_directory(&self, value: Option<String>) {
+        lock(&self.settings).directory = value.unwrap_or_default();
     }
 
     /// Sends by the table of sessions; a peer that can't be reached any more has ended its session.

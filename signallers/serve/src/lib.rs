@@ -18,6 +18,7 @@ mod held;
 mod http;
 mod hub;
 mod imp;
+mod own;
 mod pages;
 mod problem;
 mod resource;

@@ -12,7 +12,7 @@ use rust_embed::RustEmbed;
 struct Pages;
 
 /// Content types by file extension: all that the pages consist of.
-const TYPES: [(&str, &str); 4] = [
+pub(crate) const TYPES: [(&str, &str); 4] = [
     ("html", "text/html; charset=utf-8"),
     ("js", "text/javascript; charset=utf-8"),
     ("css", "text/css; charset=utf-8"),

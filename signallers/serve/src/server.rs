@@ -4,6 +4,7 @@ use crate::ServeSignaller;
 use crate::gate::Gate;
 use crate::http;
 use crate::hub::{Hub, Peer};
+use crate::own;
 use crate::sessions::{End, Sessions};
 use axum::Extension;
 use gst::glib;
@@ -38,6 +39,7 @@ pub(crate) struct Settings {
     pub(crate) allowed_origins: String,
     pub(crate) max_sessions: u32,
     pub(crate) polite: bool,
+    pub(crate) directory: String,
 }
 
 /// A running server; dropping it stops it.
@@ -69,6 +71,7 @@ impl Server {
             gate: Gate::new(&settings.auth_token, address, &settings.allowed_origins),
             sessions: Sessions::new(sessions),
             polite: settings.polite,
+            directory: own::folder(&settings.directory)?,
             signaller,
             stopped,
         });
