@@ -7,7 +7,7 @@ use rtc_payload::{Codec, EncodedFrame, FrameInfo, MediaKind, SessionId, TrackId}
 use rtc_rtp::{MediaEvent, Packetizer};
 use rtc_session::{
     CandidateError, Certificate, CodecOffer, Command, ConnectionState, Direction, Event,
-    GatheringState, SessionStats, TransceiverInit,
+    GatheringState, LoginWanted, SessionStats, TransceiverInit,
 };
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -22,6 +22,7 @@ pub(crate) struct Seen {
     pub(crate) descriptions: Vec<String>,
     pub(crate) candidates: Vec<Option<String>>,
     pub(crate) errors: Vec<CandidateError>,
+    pub(crate) logins: Vec<LoginWanted>,
     pub(crate) gathering: Vec<GatheringState>,
     pub(crate) frames: usize,
     pub(crate) closed: bool,
@@ -192,6 +193,10 @@ impl Call {
             }
             Event::CandidateError(error) => {
                 seen.errors.push(error);
+                None
+            }
+            Event::LoginWanted(wanted) => {
+                seen.logins.push(wanted);
                 None
             }
             Event::Connection(state) => {

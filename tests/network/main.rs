@@ -8,5 +8,6 @@ mod nat;
 mod net;
 mod relay;
 mod tcp;
+mod token;
 mod turn;
 mod watch;

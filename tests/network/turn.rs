@@ -86,6 +86,11 @@ impl Coturn {
         self.folder.join("cert.pem")
     }
 
+    /// The file of its users and keys.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.folder.join("db")
+    }
+
     /// Lines of its log with a word in them.
     pub(crate) fn lines(&self, word: &str) -> Vec<String> {
         let log = self.log.lock().unwrap();

@@ -19,6 +19,8 @@ const ACCESS_TOKEN: u16 = 0x001b;
 /// Attribute header and HMAC-SHA1 (RFC 8489 §14.5).
 const INTEGRITY_LEN: usize = 24;
 const HEADER: usize = 20;
+/// What coturn takes of a key, whose `mac_key` ought to have 160 bits (RFC 7635 §9): the first 128.
+const CUT_KEY: usize = 16;
 /// Longest server name that is passed on.
 const MAX_NAME: usize = 255;
 
@@ -143,35 +145,34 @@ impl Token {
     }
 
     fn judge(&mut self, message: &Message<'_>) -> Verdict {
-        if self.is_signed(message) {
-            return match stale(message) {
-                true => self.take_challenge(message),
-                false => Verdict::Trusted,
-            };
-        }
+        let is_signed = self.is_signed(message);
         let code = message.attribute::<ErrorCode>().map(|error| error.code());
         match (message.has_class(MessageClass::Error), code) {
-            (true, Ok(ErrorCode::UNAUTHORIZED | ErrorCode::STALE_NONCE)) => {
-                self.take_challenge(message)
+            (true, Ok(code @ ErrorCode::STALE_NONCE)) => self.take_challenge(code, message),
+            (true, Ok(code @ ErrorCode::UNAUTHORIZED)) if !is_signed => {
+                self.take_challenge(code, message)
             }
+            _ if is_signed => Verdict::Trusted,
             _ => Verdict::Untrusted,
         }
     }
 
-    /// A new realm or nonce is worth another try, the one tried is not.
-    fn take_challenge(&mut self, message: &Message<'_>) -> Verdict {
+    /// A new realm or nonce is worth another try, and so is the key as coturn (4.6 to 4.7) takes it.
+    fn take_challenge(&mut self, code: u16, message: &Message<'_>) -> Verdict {
         let (Ok(realm), Ok(nonce)) = (message.attribute::<Realm>(), message.attribute::<Nonce>())
         else {
             return Verdict::Untrusted;
         };
-        let challenge = Some(Challenge {
+        if code == ErrorCode::UNAUTHORIZED && self.challenge.is_some() {
+            if self.mac_key.len() <= CUT_KEY {
+                return Verdict::Untrusted;
+            }
+            self.mac_key.truncate(CUT_KEY);
+        }
+        self.challenge = Some(Challenge {
             realm: realm.realm().to_owned(),
             nonce: nonce.nonce().to_owned(),
         });
-        if self.challenge == challenge {
-            return Verdict::Untrusted;
-        }
-        self.challenge = challenge;
         Verdict::Resend
     }
 
@@ -196,12 +197,6 @@ impl std::fmt::Debug for Token {
             .field("challenge", &self.challenge)
             .finish_non_exhaustive()
     }
-}
-
-fn stale(message: &Message<'_>) -> bool {
-    message
-        .attribute::<ErrorCode>()
-        .is_ok_and(|error| error.code() == ErrorCode::STALE_NONCE)
 }
 
 /// Appends an attribute, padded (RFC 8489 §14), and writes the new length.
@@ -302,12 +297,17 @@ mod tests {
             Verdict::Resend
         );
         assert_eq!(
-            judge(&mut auth, &challenge(&first, 401, "n1")),
-            Verdict::Untrusted
-        );
-        assert_eq!(
             judge(&mut auth, &challenge(&first, 438, "n2")),
             Verdict::Resend
+        );
+        // Once more, with the key cut.
+        assert_eq!(
+            judge(&mut auth, &challenge(&first, 401, "n2")),
+            Verdict::Resend
+        );
+        assert_eq!(
+            judge(&mut auth, &challenge(&first, 401, "n3")),
+            Verdict::Untrusted
         );
     }
 

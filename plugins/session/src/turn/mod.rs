@@ -426,6 +426,8 @@ impl Turn {
                     "" => ErrorCode::default_reason_for_code(error.code()),
                     reason => reason,
                 };
+                // Some servers count the padding in.
+                let reason = reason.trim_matches(char::is_control);
                 (error.code(), reason.to_owned())
             }
             Err(_) => (400, "the server refused without a code".to_owned()),
