@@ -289,7 +289,7 @@ impl Media {
     }
 
     pub(crate) fn tell_estimate(&mut self) {
-        let bits_per_second = self.estimator.bits_per_second();
+        let bits_per_second = self.media_rate();
         let told = self.told_estimate;
         if bits_per_second.abs_diff(told) * 20 > told {
             self.told_estimate = bits_per_second;

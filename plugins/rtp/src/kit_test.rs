@@ -6,7 +6,9 @@ use crate::{
 };
 use bytes::Bytes;
 use rtc_payload::{Codec, EncodedFrame, FrameInfo, Mid, Pt, Ssrc, TrackId};
+use std::cell::Cell;
 use std::collections::VecDeque;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -34,14 +36,23 @@ pub(crate) fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-/// One direction of a path: a FIFO at a bottleneck, then delay, jitter (with reordering) and loss.
+/// One direction of a path: a bottleneck, then delay, jitter (with reordering) and loss.
 pub(crate) struct Link {
     pub(crate) delay: Duration,
     pub(crate) jitter: Duration,
     pub(crate) loss: f64,
-    /// Bits per second, if there is a bottleneck; its queue holds 250 ms.
+    /// Bits per second, if there is a bottleneck.
     pub(crate) capacity: Option<f64>,
-    free_at: Option<Instant>,
+    /// What its queue holds at most, in time; the newest are dropped.
+    pub(crate) queue: Duration,
+    /// Not a queue but a bucket of so many bytes: what exceeds the rate is dropped at once.
+    pub(crate) policer: Option<f64>,
+    /// Wireless: packets arrive in clumps, in order, mostly within a few milliseconds of each other.
+    pub(crate) clumps: bool,
+    /// Several paths may share one bottleneck.
+    pub(crate) bottleneck: Rc<Cell<Option<Instant>>>,
+    bucket: (f64, Option<Instant>),
+    clump_ends: Option<Instant>,
     flying: Vec<(Instant, u64, Vec<u8>)>,
     order: u64,
     pub(crate) dropped: u64,
@@ -57,7 +68,12 @@ impl Link {
             jitter: Duration::ZERO,
             loss: 0.0,
             capacity: None,
-            free_at: None,
+            queue: ms(250),
+            policer: None,
+            clumps: false,
+            bottleneck: Rc::default(),
+            bucket: (0.0, None),
+            clump_ends: None,
             flying: Vec::new(),
             order: 0,
             dropped: 0,
@@ -68,26 +84,57 @@ impl Link {
 
     pub(crate) fn send(&mut self, packet: &[u8], rng: &mut Rng, now: Instant) {
         self.sent += 1;
-        let mut leaves = now;
-        if let Some(capacity) = self.capacity {
-            let free = self.free_at.map_or(now, |at| at.max(now));
-            let wait = free - now;
-            if wait > ms(250) {
-                self.dropped += 1;
-                return;
-            }
-            self.queued.push((now, wait.as_secs_f64()));
-            let bits = (packet.len() + 28) as f64 * 8.0;
-            leaves = free + Duration::from_secs_f64(bits / capacity);
-            self.free_at = Some(leaves);
-        }
+        let Some(leaves) = self.leaves(packet.len() + 28, now) else {
+            self.dropped += 1;
+            return;
+        };
         if rng.unit() < self.loss {
             self.dropped += 1;
             return;
         }
-        let at = leaves + self.delay + self.jitter.mul_f64(rng.unit());
+        let mut at = leaves + self.delay + self.jitter.mul_f64(rng.unit());
+        if self.clumps {
+            at = at.max(self.clump(at, rng));
+        }
         self.order += 1;
         self.flying.push((at, self.order, packet.to_vec()));
+    }
+
+    /// When a packet has passed the bottleneck; `None` if it is dropped there.
+    fn leaves(&mut self, bytes: usize, now: Instant) -> Option<Instant> {
+        let Some(capacity) = self.capacity else {
+            return Some(now);
+        };
+        if let Some(depth) = self.policer {
+            let since = self.bucket.1.map_or(0.0, |at| (now - at).as_secs_f64());
+            let level = (self.bucket.0 - since * capacity / 8.0).max(0.0) + bytes as f64;
+            let fits = level <= depth;
+            let kept = if fits { level } else { level - bytes as f64 };
+            self.bucket = (kept, Some(now));
+            return fits.then_some(now);
+        }
+        let free = self.bottleneck.get().map_or(now, |at| at.max(now));
+        let wait = free - now;
+        if wait > self.queue {
+            return None;
+        }
+        self.queued.push((now, wait.as_secs_f64()));
+        let leaves = free + Duration::from_secs_f64(bytes as f64 * 8.0 / capacity);
+        self.bottleneck.set(Some(leaves));
+        Some(leaves)
+    }
+
+    /// When the clump that a packet belongs to is handed over.
+    fn clump(&mut self, at: Instant, rng: &mut Rng) -> Instant {
+        match self.clump_ends {
+            Some(end) if at <= end => end,
+            _ => {
+                let longest = if rng.below(40) == 0 { 60.0 } else { 12.0 };
+                let end = at + Duration::from_secs_f64(longest * rng.unit() / 1e3);
+                self.clump_ends = Some(end);
+                end
+            }
+        }
     }
 
     fn next(&self) -> Option<Instant> {
@@ -100,6 +147,43 @@ impl Link {
         self.flying = later;
         due.sort_by_key(|(at, order, _)| (*at, *order));
         due.into_iter().map(|(.., packet)| packet).collect()
+    }
+}
+
+/// A thread that does not always get the processor: it runs for a while, then stands still for a while.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Starved {
+    /// How long it may run, and how long it then stands still, at most.
+    pub(crate) runs: Duration,
+    pub(crate) stands: Duration,
+    until: Option<(Instant, Instant)>,
+}
+
+impl Starved {
+    pub(crate) fn new(runs: Duration, stands: Duration) -> Self {
+        Self {
+            runs,
+            stands,
+            until: None,
+        }
+    }
+
+    /// When a thread that wants to run at `at` does.
+    fn wakes(&mut self, at: Instant, rng: &mut Rng) -> Instant {
+        if self.stands.is_zero() {
+            return at;
+        }
+        loop {
+            match self.until {
+                Some((stops, _)) if at < stops => return at,
+                Some((_, wakes)) if at < wakes => return wakes,
+                _ => {
+                    let from = self.until.map_or(at, |(_, wakes)| wakes);
+                    let stops = from + self.runs.mul_f64(rng.unit());
+                    self.until = Some((stops, stops + self.stands.mul_f64(rng.unit())));
+                }
+            }
+        }
     }
 }
 
@@ -211,6 +295,9 @@ pub(crate) struct Pair {
     /// Every packet `a` sent, if wanted.
     pub(crate) tape: Option<Vec<Vec<u8>>>,
     pub(crate) trains: usize,
+    /// How `a`'s thread gets the processor; not to be driven by `send` then.
+    pub(crate) starved: Starved,
+    inbox: VecDeque<Arc<PacketBlock>>,
 }
 
 impl Pair {
@@ -246,6 +333,8 @@ impl Pair {
             packetizer: Packetizer::new(TrackId(1), Codec::Vp8, 1200),
             tape: None,
             trains: 0,
+            starved: Starved::default(),
+            inbox: VecDeque::new(),
         }
     }
 
@@ -259,8 +348,30 @@ impl Pair {
 
     pub(crate) fn send(&mut self, frame: &EncodedFrame) {
         let block = self.block(frame);
+        if !self.starved.stands.is_zero() {
+            self.inbox.push_back(block);
+            return;
+        }
         self.a.send_block(&block, self.now);
         self.drain();
+    }
+
+    /// When `a` has something to do and gets to do it.
+    fn a_wakes(&mut self) -> Option<Instant> {
+        let inbox = (!self.inbox.is_empty()).then_some(self.now);
+        let wanted = [self.a.poll_timeout(), self.ba.next(), inbox];
+        let at = wanted.into_iter().flatten().min()?;
+        Some(self.starved.wakes(at.max(self.now), &mut self.rng))
+    }
+
+    fn run_a(&mut self) {
+        while let Some(block) = self.inbox.pop_front() {
+            self.a.send_block(&block, self.now);
+        }
+        for packet in self.ba.take(self.now) {
+            let _ = self.a.handle_packet(&packet, self.now);
+        }
+        self.a.handle_timeout(self.now);
     }
 
     /// Lets everything happen that is due until `until`.
@@ -274,12 +385,8 @@ impl Pair {
                 turns < 1000.0 + span * 20_000.0,
                 "{turns} turns in {span} s"
             );
-            let next = [
-                self.a.poll_timeout(),
-                self.b.poll_timeout(),
-                self.ab.next(),
-                self.ba.next(),
-            ];
+            let a_wakes = self.a_wakes();
+            let next = [a_wakes, self.b.poll_timeout(), self.ab.next()];
             let next = next.into_iter().flatten().min();
             let Some(next) = next.filter(|at| *at <= until) else {
                 break;
@@ -288,12 +395,15 @@ impl Pair {
             for packet in self.ab.take(self.now) {
                 let _ = self.b.handle_packet(&packet, self.now);
             }
-            for packet in self.ba.take(self.now) {
-                let _ = self.a.handle_packet(&packet, self.now);
+            let stands = a_wakes.is_none_or(|at| at > self.now);
+            if self.starved.stands.is_zero() || !stands {
+                self.run_a();
             }
-            self.a.handle_timeout(self.now);
             self.b.handle_timeout(self.now);
-            self.drain();
+            self.drain_b();
+            if self.starved.stands.is_zero() || !stands {
+                self.drain_a();
+            }
         }
         self.now = self.now.max(until);
     }
@@ -303,6 +413,11 @@ impl Pair {
     }
 
     pub(crate) fn drain(&mut self) {
+        self.drain_a();
+        self.drain_b();
+    }
+
+    fn drain_a(&mut self) {
         while let Some(train) = self.a.poll_transmit(self.now) {
             self.trains += 1;
             let size = train.segment_size.unwrap_or(train.contents.len());
@@ -314,15 +429,18 @@ impl Pair {
             }
             self.a.recycle(train.contents);
         }
+        while let Some(event) = self.a.poll_event() {
+            self.a_events.push_back(event);
+        }
+    }
+
+    fn drain_b(&mut self) {
         while let Some(train) = self.b.poll_transmit(self.now) {
             let size = train.segment_size.unwrap_or(train.contents.len());
             for packet in train.contents.chunks(size) {
                 self.ba.send(packet, &mut self.rng, self.now);
             }
             self.b.recycle(train.contents);
-        }
-        while let Some(event) = self.a.poll_event() {
-            self.a_events.push_back(event);
         }
         while let Some(event) = self.b.poll_event() {
             match event {

@@ -25,6 +25,7 @@ mod beginning;
 #[cfg(test)]
 mod beginning_test;
 mod block;
+mod budget;
 mod choice;
 mod clock;
 mod demux;

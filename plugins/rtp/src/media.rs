@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 //! All streams of one session: the public face of this crate.
+use crate::budget::RepeatRate;
 use crate::demux::Demux;
 use crate::estimate::{Estimator, FeedbackReader, Limits, SentLog};
 use crate::keys::{SrtpProfile, split};
@@ -73,6 +74,7 @@ pub struct Media {
     pub(crate) pacer: Pacer,
     /// Repeats and new frames leave by turns.
     pub(crate) repeats_next: bool,
+    pub(crate) repeats: RepeatRate,
     /// When a stream was last dropped for lack of room.
     pub(crate) last_stale: Option<Instant>,
     pub(crate) feedback: FeedbackLog,
@@ -120,6 +122,7 @@ impl Media {
             told_estimate: 0,
             pacer: Pacer::new(now),
             repeats_next: false,
+            repeats: RepeatRate::default(),
             last_stale: None,
             feedback: FeedbackLog::new(now),
             control: VecDeque::new(),
@@ -258,6 +261,11 @@ impl Media {
             }
         }
         self.tell_wishes(now);
+    }
+
+    /// Whether a block is for any sender: of an input with several encodings each takes one.
+    pub fn takes(&self, block: &PacketBlock) -> bool {
+        self.senders.iter().any(|stream| stream.takes(block))
     }
 
     /// Sends a block on every active sender whose track and codec are the block's. Video that starts

@@ -16,14 +16,21 @@ const VANISHED: Duration = Duration::from_secs(30);
 const MAX_CONTROL: usize = 256;
 /// The pacer sends at so many times the estimate, to empty its queue after a large frame.
 const PACING: f64 = 1.5;
+const PACING_FULL: f64 = 1.05;
 /// What waits shall have left after so long where the path was not full of late, seconds; the first
 /// frame sooner, for it is what a viewer waits for.
 const DRAIN: f64 = 0.1;
 const FIRST_DRAIN: f64 = 0.05;
-/// A queue that old on a full path is dropped, and the stream starts again at a keyframe.
+/// A queue that old on a full path is dropped, and the stream starts again at a keyframe, unless what
+/// waits is soon sent: an encoder that follows the estimate makes less by now.
 const STALE: Duration = Duration::from_millis(800);
-/// A stream dropped for lack of room does not ask for its keyframe before.
+const STALE_ANYWAY: Duration = Duration::from_secs(2);
+const SOON: f64 = 1.2;
+/// A stream dropped for lack of room does not ask for its keyframe before, lest it be dropped again; the
+/// first time sooner, for the path may have narrowed just now and the encoder have followed since.
 const STALE_PAUSE: Duration = Duration::from_secs(2);
+const FIRST_PAUSE: Duration = Duration::from_millis(300);
+const FORGET_STALE: Duration = Duration::from_secs(10);
 /// Report blocks of one packet.
 const BLOCKS: usize = 31;
 
@@ -44,10 +51,12 @@ impl Media {
         if !self.senders.iter().any(SendStream::is_numbered) {
             return None; // the peer tells nothing of the path
         }
-        let mut rate = self.estimator.bits_per_second() as f64;
-        if !self.estimator.is_full() {
-            rate *= PACING; // else the queue at the bottleneck would never empty
-        }
+        // On a full path a little more only, else the queue at the bottleneck would never empty.
+        let pacing = match self.estimator.is_full() {
+            true => PACING_FULL,
+            false => PACING,
+        };
+        let rate = self.estimator.bits_per_second() as f64 * pacing;
         if self.estimator.was_full(now) {
             return Some(rate);
         }
@@ -63,6 +72,7 @@ impl Media {
     pub(crate) fn next_train(&mut self, now: Instant) -> Option<Train> {
         self.keys.as_ref()?;
         if !self.senders.iter().any(SendStream::has_work) {
+            self.pacer.rest();
             return None;
         }
         if let Some(at) = self.senders.iter().position(SendStream::has_tones) {
@@ -116,6 +126,9 @@ impl Media {
             Queue::Frames => stream.write(out, budget),
             Queue::Repeats => stream.write_repeats(out, budget),
         };
+        if let (Queue::Repeats, Some(train)) = (queue, &train) {
+            self.repeats.add(train.contents.len(), now);
+        }
         if first && train.is_some() {
             // The first report right behind the first frame, so that the peer can align streams.
             self.next_report = Some(now);
@@ -126,11 +139,19 @@ impl Media {
     /// Drops what waited too long for a full path, and streams of the peer that vanished.
     pub(crate) fn drop_stale(&mut self, now: Instant) {
         if self.estimator.was_full(now) && self.config.congestion_control {
+            let rate = self.estimator.bits_per_second() as f64;
             for stream in &mut self.senders {
                 let since = stream.queued_since();
-                if since.is_some_and(|at| now.saturating_duration_since(at) > STALE) {
+                let soon = (stream.queued_bytes() as f64 * 8.0) < SOON * rate;
+                let limit = if soon { STALE_ANYWAY } else { STALE };
+                if since.is_some_and(|at| now.saturating_duration_since(at) > limit) {
                     stream.drop_queue();
-                    stream.want_keyframe(now + STALE_PAUSE);
+                    let again = self
+                        .last_stale
+                        .replace(now)
+                        .is_some_and(|at| now.saturating_duration_since(at) < FORGET_STALE);
+                    let pause = if again { STALE_PAUSE } else { FIRST_PAUSE };
+                    stream.want_keyframe(now + pause);
                 }
             }
         }

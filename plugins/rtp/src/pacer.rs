@@ -4,6 +4,9 @@ use std::time::{Duration, Instant};
 
 /// Packets leave in bursts that long, so that no timer runs for a single packet.
 const BURST: Duration = Duration::from_millis(5);
+/// A wake-up that comes late while something waits is made up for, up to this: a thread that waits for the
+/// processor would else send less and less.
+const CATCH_UP: Duration = Duration::from_millis(100);
 
 /// Pacer of one session.
 #[derive(Debug)]
@@ -12,6 +15,8 @@ pub(crate) struct Pacer {
     next: Instant,
     /// When the burst under way began.
     began: Instant,
+    /// Something waits for its time.
+    waiting: bool,
 }
 
 impl Pacer {
@@ -19,25 +24,32 @@ impl Pacer {
         Self {
             next: now,
             began: now,
+            waiting: false,
         }
     }
 
     /// Bytes that may be sent now at `rate` bit/s; `None` if nothing may.
     pub(crate) fn budget(&mut self, rate: f64, now: Instant) -> Option<usize> {
         if self.next <= now {
-            // A wake-up that came late is made up for, by one burst at most.
-            self.next = self.next.max(now.checked_sub(BURST).unwrap_or(now));
+            let longest = if self.waiting { CATCH_UP } else { BURST };
+            self.next = self.next.max(now.checked_sub(longest).unwrap_or(now));
             self.began = now;
         }
         let end = self.began + BURST;
-        let left = end.checked_duration_since(self.next)?;
-        (now <= end && !left.is_zero()).then(|| (rate / 8.0 * left.as_secs_f64()) as usize)
+        let left = end.saturating_duration_since(self.next);
+        self.waiting = now > end || left.is_zero();
+        (!self.waiting).then(|| (rate / 8.0 * left.as_secs_f64()) as usize)
     }
 
     /// Counts bytes sent.
     pub(crate) fn sent(&mut self, bytes: usize, rate: f64) {
         let seconds = bytes as f64 * 8.0 / rate.max(1000.0);
         self.next += Duration::from_secs_f64(seconds.min(10.0));
+    }
+
+    /// Nothing waits: time that passes now is not made up for.
+    pub(crate) fn rest(&mut self) {
+        self.waiting = false;
     }
 
     /// When something may be sent again, asked after nothing more might.
@@ -59,6 +71,26 @@ mod tests {
         assert_eq!(pacer.budget(4e6, now), Some(1500));
         pacer.sent(1500, 4e6);
         assert_eq!(pacer.budget(4e6, now), None);
+    }
+
+    #[test]
+    fn a_late_wake_up_is_made_up_for_where_something_waited() {
+        let start = Instant::now();
+        for (waits, bytes) in [(true, 22_500..25_100), (false, 4_000..5_100)] {
+            let mut pacer = Pacer::new(start);
+            pacer.sent(2500, 4e6);
+            assert_eq!(pacer.budget(4e6, start), None);
+            if !waits {
+                pacer.rest();
+            }
+            let budget = pacer.budget(4e6, start + Duration::from_millis(50));
+            assert!(bytes.contains(&budget.unwrap()), "{budget:?}");
+        }
+        let mut pacer = Pacer::new(start);
+        pacer.sent(2500, 4e6);
+        assert_eq!(pacer.budget(4e6, start), None);
+        let late = pacer.budget(4e6, start + Duration::from_secs(9)).unwrap();
+        assert!(late <= 52_500, "{late}");
     }
 
     #[test]

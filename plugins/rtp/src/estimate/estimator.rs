@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 //! The estimate: grown, held and cut by queueing delay, loss and what arrives.
 use super::delay::QueueDelay;
-use super::rate::{AckedRate, LossRate};
+use super::loss::LossRate;
+use super::rate::AckedRate;
 use super::{Arrival, SentLog};
 use std::time::{Duration, Instant};
 
@@ -11,16 +12,23 @@ const FULL: f64 = 0.025;
 const ROOM: f64 = 0.012;
 /// Cuts for delay follow one another no faster: the queue needs time to empty.
 const CUT_GAP: Duration = Duration::from_millis(200);
-/// Growth a second before the path was ever full, after, and near the rate it was full at.
+/// Growth a second before the path was ever full, and after.
 const GROWTH_START: f64 = 3.0;
 const GROWTH: f64 = 1.3;
-const GROWTH_NEAR: f64 = 1.08;
+/// Near the rate the path was full at growth is by so many bit/s a second, alike for all who share it, and
+/// a little of the rate: those who have more lose more by a cut, so that shares become even.
+const STEP: f64 = 80e3;
+const GROWTH_NEAR: f64 = 1.01;
+/// What is near, as parts of that rate.
+const NEAR: std::ops::Range<f64> = 0.85..1.1;
 /// A step of the peer's clock above this is no delay, microseconds.
 const CLOCK_JUMP: u64 = 5_000_000;
 /// Part of what arrives that the estimate does not fall below while there is room.
 const CARRIED: f64 = 0.9;
 /// Loss below this is the path's nature (wireless), not a sign of fullness.
 const HEAVY_LOSS: f64 = 0.10;
+/// Loss above this near the rate the path was full at is no time to grow (a policer has no queue).
+const SOME_LOSS: f64 = 0.04;
 /// Without feedback for so long, while packets leave, the estimate halves.
 const SILENCE: Duration = Duration::from_secs(1);
 /// How long the path must have had room to be thought of as far wider than what is sent.
@@ -47,9 +55,11 @@ pub(crate) struct Estimator {
     loss: LossRate,
     /// What arrived when the path was last full.
     ceiling: Option<f64>,
+    /// That was told by loss, not by delay.
+    policed: bool,
     ever_full: bool,
-    /// The newest window lost heavily.
-    lossy: bool,
+    /// What the newest window lost.
+    lost: f64,
     last_cut: Option<Instant>,
     last_update: Option<Instant>,
     last_feedback: Option<Instant>,
@@ -71,8 +81,9 @@ impl Estimator {
             acked: AckedRate::default(),
             loss: LossRate::default(),
             ceiling: None,
+            policed: false,
             ever_full: false,
-            lossy: false,
+            lost: 0.0,
             last_cut: None,
             last_update: None,
             last_feedback: None,
@@ -136,7 +147,11 @@ impl Estimator {
             };
             let Some(at) = arrival.at else {
                 // What an outage swallowed says nothing of the path as it is now.
-                if self.regain.is_none() {
+                // Neither does what was sent before the estimate was cut.
+                let stale = log
+                    .missed(number)
+                    .is_none_or(|at| Some(at) <= self.last_cut);
+                if self.regain.is_none() && !stale {
                     self.loss.sample(true);
                 }
                 continue;
@@ -144,11 +159,14 @@ impl Estimator {
             let Some(sent) = log.take(number) else {
                 continue;
             };
+            let untold = log.take_untold_before(number);
             let sent_at = sent.at.saturating_duration_since(self.epoch).as_micros() as i64;
             self.follow_clock(at);
             self.delay.sample(at, at.saturating_sub(sent_at));
-            self.acked.sample(at, sent.size);
-            self.loss.sample(false);
+            self.acked.sample(at, sent.size + untold);
+            if Some(sent.at) > self.last_cut {
+                self.loss.sample(false);
+            }
             self.last_feedback = Some(now);
         }
         if self.last_feedback == Some(now) {
@@ -176,22 +194,27 @@ impl Estimator {
         if queue > ROOM {
             self.last_narrow = now;
         }
-        if let Some(loss) = loss {
-            self.lossy = loss > HEAVY_LOSS;
-        }
-        if let Some(loss) = loss.filter(|_| self.lossy) {
-            self.rate *= 1.0 - loss / 2.0;
+        self.lost = loss.unwrap_or(self.lost);
+        let lossy = self.lost > HEAVY_LOSS;
+        if let Some(loss) = loss.filter(|_| lossy) {
+            // What arrives of much that is lost is what a policer lets through.
+            let carried = 0.95 * acked.unwrap_or(0.0);
+            let least = (self.rate * (1.0 - loss / 2.0)).max(carried);
+            self.rate = self.rate.min(least);
+            self.policed = true;
+            self.ceiling = acked;
             self.full(now);
         } else if queue > FULL {
             let may_cut = self
                 .last_cut
                 .is_none_or(|cut| now.saturating_duration_since(cut) >= CUT_GAP);
-            if let (Some(acked), true) = (acked, may_cut) {
-                self.rate = self.rate.min((0.92 - queue.min(0.4)) * acked);
-                self.ceiling = Some(acked);
+            if let (Some(carried), true) = (self.acked.recent(), may_cut) {
+                self.rate = self.rate.min((0.92 - queue.min(0.4)) * carried);
+                self.ceiling = Some(carried);
+                self.policed = false;
                 self.full(now);
             }
-        } else if let (Some(acked), true) = (acked, queue < ROOM && !self.lossy) {
+        } else if let (Some(acked), true) = (acked, queue < ROOM && !lossy) {
             self.grow(acked, elapsed.min(0.2));
         }
         let (min, max) = (self.limits.min as f64, self.limits.max as f64);
@@ -206,20 +229,25 @@ impl Estimator {
     }
 
     fn grow(&mut self, acked: f64, elapsed: f64) {
-        let near = self
+        let part = self
             .ceiling
-            .is_some_and(|ceiling| (0.8 * ceiling..1.15 * ceiling).contains(&self.rate));
+            .map_or(f64::INFINITY, |ceiling| self.rate / ceiling);
+        let near = NEAR.contains(&part);
         self.regain = self.regain.filter(|before| self.rate < 0.9 * before);
-        let fast = !self.ever_full || self.regain.is_some();
-        let growth = match (fast, near) {
-            (true, _) => GROWTH_START,
-            (false, true) => GROWTH_NEAR,
-            (false, false) => GROWTH,
+        // Below what the path carried when it was full there is room: it was cut to empty the queue.
+        let fast = !self.ever_full || self.regain.is_some() || part < NEAR.start && !self.policed;
+        let wanted = match (fast, near) {
+            (true, _) => self.rate * GROWTH_START.powf(elapsed),
+            (false, true) if self.lost > SOME_LOSS => self.rate,
+            (false, true) => self.rate * GROWTH_NEAR.powf(elapsed) + STEP * elapsed,
+            (false, false) => {
+                self.rate * GROWTH.powf(elapsed).max(1.0 + STEP * elapsed / self.rate)
+            }
         };
         // What is not sent can't be measured: no growth far above what arrives.
         let bound = 1.5 * acked + 100e3;
         if self.rate < bound {
-            self.rate = (self.rate * growth.powf(elapsed)).min(bound);
+            self.rate = wanted.min(bound);
         }
         // What arrives without a queue is carried.
         self.rate = self.rate.max(CARRIED * acked);

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 const MAX_SENT: usize = 8192;
 /// Feedback later than this says nothing of the path as it is.
 const MAX_AGE: Duration = Duration::from_secs(3);
+/// Of what was sent longer before the packet told of, it is not known whether it arrived.
+const MAX_UNTOLD: Duration = Duration::from_millis(500);
 /// IPv4 and UDP headers, which the path carries too, bytes.
 pub(crate) const WIRE_OVERHEAD: usize = 28;
 
@@ -18,7 +20,10 @@ pub(crate) struct Sent {
     pub(crate) at: Instant,
     /// Bytes on the wire.
     pub(crate) size: usize,
+    /// Feedback said that it arrived.
     told: bool,
+    /// Feedback said anything of it.
+    named: bool,
 }
 
 /// Gives transport-wide numbers and remembers what they were given to.
@@ -51,6 +56,7 @@ impl SentLog {
             at: now,
             size,
             told: false,
+            named: false,
         });
         number as u16
     }
@@ -65,6 +71,39 @@ impl SentLog {
         }
         sent.told = true;
         Some(*sent)
+    }
+
+    /// Notes that feedback says a packet has not arrived yet; when it left, if that is remembered.
+    pub(crate) fn missed(&mut self, number: u64) -> Option<Instant> {
+        let first = self.sent.front()?.number;
+        let at = usize::try_from(number.checked_sub(first)?).ok()?;
+        let sent = self.sent.get_mut(at)?;
+        sent.named = true;
+        Some(sent.at)
+    }
+
+    /// The bytes of packets before `number` that nothing was told of, at most 500 ms older than it.
+    /// Feedback names every number in turn, so what told of them was lost, not they. They count as told.
+    pub(crate) fn take_untold_before(&mut self, number: u64) -> usize {
+        let Some(first) = self.sent.front().map(|sent| sent.number) else {
+            return 0;
+        };
+        let end = number
+            .checked_sub(first)
+            .and_then(|n| usize::try_from(n).ok());
+        let Some(newest) = end.and_then(|end| self.sent.get(end)).map(|sent| sent.at) else {
+            return 0;
+        };
+        let mut bytes = 0;
+        for sent in self.sent.range_mut(..end.unwrap_or(0)).rev() {
+            let age = newest.saturating_duration_since(sent.at);
+            if sent.told || sent.named || age > MAX_UNTOLD {
+                break;
+            }
+            sent.told = true;
+            bytes += sent.size;
+        }
+        bytes
     }
 
     /// When the newest packet left.

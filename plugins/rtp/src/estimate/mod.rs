@@ -8,6 +8,7 @@ mod delay;
 mod estimator;
 mod feedback;
 mod log;
+mod loss;
 mod rate;
 
 pub(crate) use estimator::{Estimator, Limits};

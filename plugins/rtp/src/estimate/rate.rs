@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: MPL-2.0
-//! What arrives at the peer: bits per second and loss over a sliding window.
+//! What arrives at the peer: bits per second over a sliding window.
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
 
 /// Window of the rate, microseconds.
 const WINDOW: i64 = 500_000;
 /// A shorter span says nothing yet.
 const MIN_SPAN: i64 = 100_000;
-/// Window of the loss.
-const LOSS_WINDOW: Duration = Duration::from_secs(1);
+/// Window of the rate now, microseconds.
+const RECENT: i64 = 250_000;
 /// Samples of the window at most.
 const MAX_SAMPLES: usize = 8192;
 
@@ -43,35 +42,21 @@ impl AckedRate {
         let span = newest.saturating_sub(self.began?).min(WINDOW);
         (span >= MIN_SPAN).then(|| self.bytes as f64 * 8e6 / span as f64)
     }
-}
 
-/// Loss over windows of a second, as the peer tells it: feedback that is itself lost says nothing.
-#[derive(Debug, Default)]
-pub(crate) struct LossRate {
-    began: Option<Instant>,
-    lost: u64,
-    told: u64,
-}
-
-impl LossRate {
-    /// Counts a packet the peer tells of.
-    pub(crate) fn sample(&mut self, lost: bool) {
-        self.told += 1;
-        self.lost += u64::from(lost);
-    }
-
-    /// At the end of a window, the part lost, 0-1, of at least 20 packets.
-    pub(crate) fn take(&mut self, now: Instant) -> Option<f64> {
-        let began = *self.began.get_or_insert(now);
-        if now.saturating_duration_since(began) < LOSS_WINDOW || self.told < 20 {
-            return None;
+    /// The same over the last quarter of a second: while a queue stands, what the bottleneck carries now.
+    pub(crate) fn recent(&self) -> Option<f64> {
+        let newest = self.samples.back()?.0;
+        let recent = self.samples.iter().rev();
+        let mut recent = recent.take_while(|(at, _)| newest.saturating_sub(*at) <= RECENT);
+        // The newest began to arrive where the one before it ended.
+        let (mut oldest, mut bytes) = (newest, 0);
+        let mut ended = 0;
+        for (at, size) in &mut recent {
+            (oldest, ended) = ((*at).min(oldest), *size);
+            bytes += size;
         }
-        let part = self.lost as f64 / self.told as f64;
-        *self = Self {
-            began: Some(now),
-            ..Self::default()
-        };
-        Some(part)
+        let span = newest.saturating_sub(oldest);
+        (span >= MIN_SPAN).then(|| (bytes - ended) as f64 * 8e6 / span as f64)
     }
 }
 
@@ -89,19 +74,5 @@ mod tests {
         }
         let bps = rate.bits_per_second().unwrap();
         assert!((950e3..1060e3).contains(&bps), "{bps}");
-    }
-
-    #[test]
-    fn a_tenth_lost_is_a_tenth() {
-        let mut loss = LossRate::default();
-        let start = Instant::now();
-        let told: Vec<f64> = (0..400u32)
-            .filter_map(|i| {
-                loss.sample(i % 10 == 5);
-                loss.take(start + Duration::from_millis(5) * i)
-            })
-            .collect();
-        assert_eq!(told.len(), 1);
-        assert!((told[0] - 0.1).abs() < 0.01, "{told:?}");
     }
 }
