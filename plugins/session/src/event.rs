@@ -147,6 +147,8 @@ pub enum Event {
         state: DtlsState,
         /// The certificate the peer showed, DER, once it was verified.
         certificate: Option<Vec<u8>>,
+        /// Why it failed, if it did.
+        error: Option<SessionError>,
     },
     /// The last figures, told before [`Event::Closed`].
     LastStats(Box<SessionStats>),

@@ -111,6 +111,7 @@ impl Session {
                 self.restart_offered = std::mem::take(&mut self.restart_wanted);
                 let kind = DescriptionKind::Offer;
                 self.events.push_back(Event::LocalDescription { kind, sdp });
+                self.note_signaling();
                 self.carry_found(now);
             }
             Err(error) => {
@@ -181,6 +182,7 @@ impl Session {
         };
         let kind = DescriptionKind::Answer;
         self.events.push_back(Event::LocalDescription { kind, sdp });
+        self.note_signaling();
         self.carry_found(now);
         self.answered = true;
         self.apply_transport(&transport, client, transport.ice_lite, now)

@@ -151,6 +151,13 @@ impl Session {
         self.dropped += u64::from(!taken);
     }
 
+    /// The same of a datagram that the system received `late` ago.
+    pub fn handle_late_datagram(&mut self, datagram: Datagram<'_>, late: Duration, now: Instant) {
+        self.media.set_late(late);
+        self.handle_datagram(datagram, now);
+        self.media.set_late(Duration::ZERO);
+    }
+
     /// Takes a datagram of the peer, or of somebody who would be; whether it was of use.
     pub(crate) fn take_datagram(&mut self, datagram: &Datagram<'_>, now: Instant) -> bool {
         let validated = self.ice.is_validated(datagram);
@@ -192,6 +199,11 @@ impl Session {
         }
         self.resolved(name, addresses, now);
         self.update(now);
+    }
+
+    /// Whether a frame is for any sender; without a call to [`Self::send_block`] if not, nothing is missed.
+    pub fn takes(&self, block: &PacketBlock) -> bool {
+        self.media.takes(block)
     }
 
     /// Sends a frame on every sender that was negotiated for its track and codec; dropped before
@@ -296,7 +308,7 @@ impl Session {
         self.channels.close(error.as_ref(), now);
         self.carry_channels(now);
         self.dtls.close(now);
-        self.tell_dtls();
+        self.tell_dtls(error.as_ref());
         let last = Box::new(self.stats());
         self.events.push_back(Event::LastStats(last));
         self.closing = true;
@@ -400,7 +412,7 @@ impl Session {
             self.was_connected |= self.path.is_some();
             self.failed_at = (ice == IceConnectionState::Failed).then_some(now);
         }
-        self.tell_dtls();
+        self.tell_dtls(None);
         let connection = aggregate(ice, self.dtls.state());
         if connection != self.connection {
             self.connection = connection;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MPL-2.0
 //! What the application was told of the parts of a session, so that it hears of real changes alone.
 use crate::session::Session;
-use crate::{Direction, DtlsState, Event, IceParameters, SelectedPair, TransceiverState};
+use crate::{
+    Direction, DtlsState, Event, IceParameters, SelectedPair, SessionError, TransceiverState,
+};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
@@ -36,7 +38,7 @@ impl Session {
         }
     }
 
-    pub(crate) fn tell_dtls(&mut self) {
+    pub(crate) fn tell_dtls(&mut self, error: Option<&SessionError>) {
         let state = self.dtls.state();
         if state == self.told.dtls {
             return;
@@ -45,7 +47,11 @@ impl Session {
         let connected = state == DtlsState::Connected;
         let certificate = self.dtls.peer_certificate().filter(|_| connected);
         let certificate = certificate.map(<[u8]>::to_vec);
-        self.events.push_back(Event::Dtls { state, certificate });
+        self.events.push_back(Event::Dtls {
+            state,
+            certificate,
+            error: error.filter(|_| state == DtlsState::Failed).cloned(),
+        });
     }
 
     /// Tells of the transceivers if any of them changed.
