@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Signals and action signals of `GstRtcSession`.
+use super::Session;
+use crate::data::DataChannel;
+use crate::object::receiver::Receiver;
+use crate::object::transceiver::Transceiver;
+use gst::glib::subclass::Signal;
+use gst::prelude::*;
+use gst::subclass::prelude::*;
+
+pub(super) fn all() -> Vec<Signal> {
+    let mut signals = events();
+    signals.extend(actions());
+    signals
+}
+
+/// What happens.
+fn events() -> Vec<Signal> {
+    let structure = gst::Structure::static_type();
+    let text = String::static_type();
+    vec![
+        // (candidate, url): a rtc-ice-candidate, with an empty candidate at the end of a generation; NULL
+        // once all are found. The url of the server it came from, or NULL.
+        Signal::builder("on-ice-candidate")
+            .param_types([structure, text])
+            .build(),
+        // (rtc-ice-candidate-error: address, port, url, error-code, error-text)
+        Signal::builder("on-ice-candidate-error")
+            .param_types([structure])
+            .build(),
+        Signal::builder("on-negotiation-needed").build(),
+        // (receiver, pad, stream-ids, transceiver): the peer sends on it from now on; the pad of rtcsrc,
+        // or NULL while there is none.
+        Signal::builder("on-track")
+            .param_types([
+                Receiver::static_type(),
+                gst::Pad::static_type(),
+                Vec::<String>::static_type(),
+                Transceiver::static_type(),
+            ])
+            .build(),
+        // (channel): open; its own on-open comes after.
+        Signal::builder("on-data-channel")
+            .param_types([DataChannel::static_type()])
+            .build(),
+        // (rtc-session-error: code, text): the session ended by a fault.
+        Signal::builder("on-session-error")
+            .param_types([structure])
+            .build(),
+    ]
+}
+
+/// What may be asked.
+fn actions() -> Vec<Signal> {
+    vec![
+        // W3C's close(): nothing is told of it by this session's objects.
+        Signal::builder("close")
+            .action()
+            .class_handler(|values| {
+                values[0].get::<Session>().ok()?.imp().close();
+                None
+            })
+            .build(),
+    ]
+}
