@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 //! The io thread: one loop that owns the sockets and every session.
 //!
-//! It reads the clock once a turn, never waits but for the poller, and does a bounded amount of each
+//! It reads the clock for each session it sends for, that no session takes the time others took for its
+//! path's delay; it never waits but for the poller, and does a bounded amount of each
 //! kind of work a turn, the control lane first, so that nothing starves the rest.
 use crate::counters::count;
 use crate::deadline::Deadlines;
@@ -189,10 +190,10 @@ impl Io {
         self.inbox.alarm.reset();
         self.take_control(now);
         self.take_answers(now);
-        self.take_timeouts(now);
-        self.take_datagrams(buffers, now);
+        let now = self.take_timeouts(now);
+        let now = self.take_datagrams(buffers, now);
         self.take_streams(now);
-        self.take_media(now);
+        let now = self.take_media(now);
         self.count();
         now
     }
@@ -266,23 +267,28 @@ impl Io {
         }
     }
 
-    fn take_timeouts(&mut self, now: Instant) {
+    fn take_timeouts(&mut self, now: Instant) -> Instant {
+        let mut now = now;
         let mut due = std::mem::take(&mut self.due);
         due.extend(std::iter::from_fn(|| self.deadlines.pop_due(now)));
         for slot in due.drain(..) {
+            now = Instant::now();
             self.call(slot, now, |session| session.handle_timeout(now));
         }
         self.due = due;
+        now
     }
 
-    fn take_datagrams(&mut self, buffers: &mut Buffers, now: Instant) {
-        let mut taken = 0;
+    fn take_datagrams(&mut self, buffers: &mut Buffers, now: Instant) -> Instant {
+        let (mut taken, mut now) = (0, now);
         while taken < DATAGRAMS_A_TURN {
             let Some((trains, local)) = self.ports.receive(buffers) else {
-                return;
+                return now;
             };
+            now = Instant::now();
             taken += self.dispatch(buffers, trains, local, now);
         }
+        now
     }
 
     /// Gives each datagram to its session, and drains a session when the next one is another's.
@@ -295,7 +301,7 @@ impl Io {
     ) -> usize {
         let mut taken = 0;
         let mut last: Option<usize> = None;
-        for datagram in buffers.datagrams(trains, local) {
+        for (datagram, late) in buffers.datagrams(trains, local) {
             taken += 1;
             let Some(slot) = self.demux.route(&datagram) else {
                 count(&self.inbox.counters.datagrams_unrouted);
@@ -304,7 +310,7 @@ impl Io {
             if let Some(other) = last.filter(|other| *other != slot) {
                 self.drain(other, now);
             }
-            last = self.input(slot, datagram, now).then_some(slot);
+            last = self.input(slot, datagram, late, now).then_some(slot);
         }
         if let Some(slot) = last {
             self.drain(slot, now);
@@ -312,12 +318,18 @@ impl Io {
         taken
     }
 
-    /// Whether the session is still there and has to be drained.
-    pub(crate) fn input(&mut self, slot: usize, datagram: Datagram<'_>, now: Instant) -> bool {
+    /// Takes what the system received `late` ago. Whether the session is still there and has to be drained.
+    pub(crate) fn input(
+        &mut self,
+        slot: usize,
+        datagram: Datagram<'_>,
+        late: Duration,
+        now: Instant,
+    ) -> bool {
         let Some(entry) = self.slots.get(slot) else {
             return false;
         };
-        match guard(|| entry.session.handle_datagram(datagram, now)) {
+        match guard(|| entry.session.handle_late_datagram(datagram, late, now)) {
             // What answers a check opens the address, and the next datagram may come from there.
             Ok(()) if crate::stun::is_stun(datagram.contents) => {
                 self.drain(slot, now);
@@ -331,15 +343,17 @@ impl Io {
         }
     }
 
-    fn take_media(&mut self, now: Instant) {
-        let mut sends = 0;
+    fn take_media(&mut self, now: Instant) -> Instant {
+        let (mut sends, mut now) = (0, now);
         self.more_media = true;
         while sends < SENDS_A_TURN {
             let Ok(block) = self.inbox.media.try_recv() else {
                 self.more_media = false;
                 break;
             };
-            sends += 1 + self.send_block(&block, now);
+            let sent;
+            (sent, now) = self.send_block(&block, now);
+            sends += 1 + sent;
         }
         for (feed, layer) in self.inbox.gaps.take_new() {
             if let Some((session, mid)) = self.slots.any_sender(feed) {
@@ -353,17 +367,27 @@ impl Io {
                 self.tell(session, Event::Rtp(wanted));
             }
         }
+        now
     }
 
-    fn send_block(&mut self, block: &Arc<PacketBlock>, now: Instant) -> usize {
+    fn send_block(&mut self, block: &Arc<PacketBlock>, now: Instant) -> (usize, Instant) {
+        let mut now = now;
         let mut slots = std::mem::take(&mut self.due);
         slots.extend_from_slice(self.slots.senders((block.track, block.codec)));
+        if block.ladder.is_some() {
+            // Most viewers take another encoding of this input.
+            slots.retain(|slot| {
+                let entry = self.slots.get(*slot);
+                entry.is_some_and(|entry| entry.session.takes(block))
+            });
+        }
         let sends = slots.len();
         for slot in slots.drain(..) {
+            now = Instant::now();
             self.call(slot, now, |session| session.send_block(block, now));
         }
         self.due = slots;
-        sends
+        (sends, now)
     }
 
     fn open(&mut self, opening: Opening, now: Instant) {

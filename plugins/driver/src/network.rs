@@ -8,7 +8,7 @@ use mio::Token;
 use rtc_payload::SessionId;
 use rtc_session::{Datagram, StreamInput, StreamOutput, Transmit, Transport};
 use std::net::IpAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 impl Io {
     /// The poller told of something that is no UDP socket; false if it is one.
@@ -51,7 +51,7 @@ impl Io {
                 destination: frame.destination,
                 contents: &frame.contents,
             };
-            if self.input(slot, datagram, now) {
+            if self.input(slot, datagram, Duration::ZERO, now) {
                 self.drain(slot, now);
             }
         }

@@ -8,7 +8,7 @@ use socket2::{Domain, Protocol, Socket as RawSocket, Type};
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSliceMut};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket as StdSocket};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// A GRO train is at most one maximal UDP datagram.
 const BUFFER_SIZE: usize = 65_535;
@@ -22,6 +22,8 @@ const KERNEL_BUFFER: usize = 4 << 20;
 /// What one sendmsg can carry: UDP_MAX_SEGMENTS of Linux, and a maximal IPv4 datagram.
 const MAX_SEGMENTS: usize = 64;
 const MAX_TRAIN: usize = 65_507;
+/// What is said to have waited longer did not.
+const MAX_LATE: Duration = Duration::from_secs(1);
 /// How long single sends are used after segmentation offload failed.
 const OFFLOAD_PAUSE: Duration = Duration::from_secs(60);
 
@@ -29,6 +31,8 @@ const OFFLOAD_PAUSE: Duration = Duration::from_secs(60);
 pub(crate) struct Buffers {
     memory: Vec<u8>,
     meta: [RecvMeta; BATCH],
+    /// The wall clock when they were filled.
+    filled: Duration,
 }
 
 impl Buffers {
@@ -36,28 +40,34 @@ impl Buffers {
         Self {
             memory: vec![0; BATCH * BUFFER_SIZE],
             meta: [RecvMeta::default(); BATCH],
+            filled: Duration::ZERO,
         }
     }
 
-    /// Every datagram of the first `trains` trains, with the IP address it arrived at.
+    /// Every datagram of the first `trains` trains, with the IP address it arrived at, and how long before
+    /// it was read the system received it.
     pub(crate) fn datagrams(
         &self,
         trains: usize,
         local: SocketAddr,
-    ) -> impl Iterator<Item = Datagram<'_>> {
+    ) -> impl Iterator<Item = (Datagram<'_>, Duration)> {
         let trains = self.memory.chunks(BUFFER_SIZE).zip(&self.meta).take(trains);
         trains.flat_map(move |(buffer, meta)| {
             let destination =
                 SocketAddr::new(meta.dst_ip.unwrap_or_else(|| local.ip()), local.port());
             let train = buffer.get(..meta.len).unwrap_or(buffer);
-            train
-                .chunks(meta.stride.max(1))
-                .map(move |contents| Datagram {
+            // A wall clock that is set meanwhile makes nonsense.
+            let received = meta.timestamp.and_then(|at| self.filled.checked_sub(at));
+            let late = received.filter(|late| *late < MAX_LATE).unwrap_or_default();
+            train.chunks(meta.stride.max(1)).map(move |contents| {
+                let datagram = Datagram {
                     transport: Transport::Udp,
                     source: plain(meta.addr),
                     destination,
                     contents,
-                })
+                };
+                (datagram, late)
+            })
         })
     }
 }
@@ -141,7 +151,12 @@ impl Socket {
                 .state
                 .recv((&self.io).into(), &mut slices, &mut buffers.meta)
             {
-                Ok(trains) => return trains,
+                Ok(trains) => {
+                    buffers.filled = SystemTime::now()
+                        .duration_since(UNIX_EPOCH)
+                        .unwrap_or_default();
+                    return trains;
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return 0,
                 Err(error) => tracing::debug!(%error, "receive"),
             }

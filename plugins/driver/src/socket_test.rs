@@ -175,6 +175,7 @@ fn what_the_kernel_has_no_room_for_waits_in_order_and_within_bounds() {
 fn received_datagrams_come_with_both_addresses() {
     let mut bench = Bench::new();
     let port = bench.socket.local().port();
+    let begun = Instant::now();
     for n in 1..=3 {
         bench
             .peer
@@ -193,7 +194,8 @@ fn received_datagrams_come_with_both_addresses() {
         if trains == 0 {
             break;
         }
-        for datagram in buffers.datagrams(trains, bench.socket.local()) {
+        for (datagram, late) in buffers.datagrams(trains, bench.socket.local()) {
+            assert!(!late.is_zero() && late <= begun.elapsed(), "{late:?}");
             assert_eq!(datagram.source, bench.peer.local_addr().unwrap());
             assert_eq!(datagram.destination, SocketAddr::new(LOCALHOST, port));
             lengths.push(datagram.contents.len());

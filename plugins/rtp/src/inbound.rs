@@ -96,7 +96,8 @@ impl Media {
                 Extensions::parse(profile, bytes, &self.extensions)
             });
         if let Some(number) = extensions.transport_cc {
-            self.feedback.arrived(number, parsed.ssrc, now);
+            let arrived = now.checked_sub(self.late).unwrap_or(now);
+            self.feedback.arrived(number, parsed.ssrc, arrived);
         }
         let pt = Pt(parsed.pt);
         if self.demux.is_tone(pt) {

@@ -87,6 +87,8 @@ pub struct Media {
     pub(crate) next_report: Option<Instant>,
     pub(crate) rtt: Option<Duration>,
     pub(crate) refused: u64,
+    /// How long ago the system received the packet at hand.
+    pub(crate) late: Duration,
     /// The newest time seen.
     pub(crate) now: Instant,
 }
@@ -132,6 +134,7 @@ impl Media {
             next_report: None,
             rtt: None,
             refused: 0,
+            late: Duration::ZERO,
             now,
             config,
         }
@@ -307,6 +310,12 @@ impl Media {
             self.refused += 1;
         }
         handled
+    }
+
+    /// Says how long ago the system received the packets taken from now on: a thread that waits for the
+    /// processor is not to be told the peer as a slow path.
+    pub fn set_late(&mut self, late: Duration) {
+        self.late = late;
     }
 
     /// Asks the peer for a keyframe of what it sends on an m-line; merged with earlier wishes.
