@@ -13,7 +13,7 @@ use gst_base::prelude::*;
 use gst_base::subclass::prelude::*;
 use rtc_driver::Handle;
 use rtc_payload::{Codec, EncodedFrame, FrameInfo, MediaKind, TrackId};
-use rtc_rtp::Packetizer;
+use rtc_rtp::{Ladder, Packetizer};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -32,6 +32,10 @@ pub(crate) struct TapConfig {
     pub(crate) track: TrackId,
     /// Their codec.
     pub(crate) codec: Codec,
+    /// Which encoding of the input, 0 the full size.
+    pub(crate) layer: u8,
+    /// What the encodings cost, where there are several.
+    pub(crate) ladder: Option<Arc<Ladder>>,
     /// RTP timestamp of running time zero (RFC 3550 §5.1: random), the same for all codecs of an input.
     pub(crate) rtp_offset: u32,
     /// Where the packets go.
@@ -68,7 +72,10 @@ impl Tap {
                 }
                 gst::PadProbeReturn::Ok
             });
-        let packetizer = Packetizer::new(config.track, config.codec, MAX_PACKET);
+        let mut packetizer = Packetizer::new(config.track, config.codec, MAX_PACKET);
+        if let Some(ladder) = &config.ladder {
+            packetizer = packetizer.with_layer(config.layer, Arc::clone(ladder));
+        }
         let running = imp::Running {
             packetizer: Mutex::new(packetizer),
             config,

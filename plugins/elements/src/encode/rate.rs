@@ -4,31 +4,27 @@
 //! The encoder serves all viewers of an input and codec, so one figure must do for all. The policy:
 //! *follow the slowest viewer, but never below half of what the median viewer can carry*. So viewers of
 //! like paths all get what the slowest of them can take, with nothing dropped; and a straggler can cost
-//! the rest half of their quality at most. A viewer below the figure has frames held back by its own
-//! pacer, which nobody else notices.
+//! the rest half of their quality at most. A viewer below the figure goes to a smaller layer where the
+//! input has several; else frames are held back by its own pacer, which nobody else notices.
 
 /// The bitrate for an encoder, bit/s, from each viewer's share of its estimate; `None` without viewers.
 pub(crate) fn target(viewers: &mut [u64]) -> Option<u64> {
+    let least = least(viewers)?;
+    viewers.iter().min().map(|slowest| least.max(*slowest))
+}
+
+/// What a viewer must carry not to be a straggler: half of what the median viewer can, bit/s; `None`
+/// without viewers.
+pub(crate) fn least(viewers: &mut [u64]) -> Option<u64> {
     viewers.sort_unstable();
-    let slowest = *viewers.first()?;
     // The upper median, so that of two viewers the faster one counts.
-    let median = viewers[viewers.len() / 2];
-    Some(slowest.max(median / 2))
+    viewers.get(viewers.len() / 2).map(|median| median / 2)
 }
 
 /// Whether a new target is worth a call into the encoder: off by more than 5 % of the old one.
 pub(crate) fn differs(old: u64, new: u64) -> bool {
     old.abs_diff(new) > old / 20
 }
-
-/// What one track gets of a session's estimate: audio takes what it needs first, and the video tracks
-/// share the rest alike.
-pub(crate) fn share(estimate: u64, audio_tracks: u64, video_tracks: u64) -> u64 {
-    estimate.saturating_sub(audio_tracks * AUDIO) / video_tracks.max(1)
-}
-
-/// What an audio stream takes on the wire with headers, bit/s: Opus at 64 kbit/s in 20 ms packets.
-const AUDIO: u64 = 90_000;
 
 #[cfg(test)]
 mod tests {
@@ -50,12 +46,6 @@ mod tests {
     #[test]
     fn many_stragglers_are_no_stragglers() {
         assert_eq!(target(&mut [500, 600, 700, 4_000]), Some(500));
-    }
-
-    #[test]
-    fn audio_comes_first_and_video_shares_the_rest() {
-        assert_eq!(share(1_090_000, 1, 2), 500_000);
-        assert_eq!(share(10_000, 1, 1), 0);
     }
 
     #[test]

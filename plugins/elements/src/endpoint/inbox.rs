@@ -5,6 +5,7 @@ use super::attachment::Attachment;
 use super::track::Track;
 use crate::tones::ToneRequest;
 use rtc_payload::{Codec, SessionId, TrackId};
+use rtc_rtp::Ladder;
 use rtc_session::{ChannelInit, ChannelKey, CodecOffer, Event, SessionStats};
 use rtc_signaller::{Role, Wish};
 use std::sync::Arc;
@@ -25,6 +26,7 @@ pub(super) enum Message {
     },
     AddTrack(Track),
     TrackCodecs(TrackId, Vec<CodecOffer>),
+    TrackLadder(TrackId, Codec, Arc<Ladder>),
     RemoveTrack(TrackId),
     Tones(TrackId, ToneRequest),
     /// A channel that every session shall have.

@@ -2,13 +2,12 @@
 //! `rtcsink` as its endpoint sees it.
 use super::RtcSink;
 use crate::data::{Channel, DataChannel};
-use crate::endpoint::Attachment;
+use crate::endpoint::{Attachment, Encoding};
 use crate::tones::ToneState;
 use gst::glib;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
-use rtc_payload::{Codec, TrackId};
-use rtc_rtp::CodecParams;
+use rtc_payload::TrackId;
 use std::sync::Arc;
 
 /// Holds the element weakly: the endpoint must not keep it alive.
@@ -33,24 +32,38 @@ impl Attachment for Attached {
         format!("watch at {base}/  (WHEP {base}/whep")
     }
 
-    fn codec_wanted(&self, track: TrackId, codec: &CodecParams) {
-        self.with_stream(track, |stream| stream.want(codec.codec));
+    fn track_pad(&self, track: TrackId) -> Option<gst::Pad> {
+        let stream = self.0.upgrade()?.imp().stream_of(track)?;
+        Some(stream.pad().clone().upcast())
     }
 
-    fn codec_released(&self, track: TrackId, codec: Codec) {
-        self.with_stream(track, |stream| stream.release(codec));
+    fn encoding_wanted(&self, encoding: Encoding, bits_per_second: Option<u64>) {
+        let what = encoding.into();
+        self.with_stream(encoding.track, |stream| stream.want(what, bits_per_second));
     }
 
-    fn keyframe_wanted(&self, track: TrackId, codec: Codec) {
-        self.with_stream(track, |stream| stream.request_keyframe(codec));
+    fn encoding_released(&self, encoding: Encoding) {
+        self.with_stream(encoding.track, |stream| stream.release(encoding.into()));
     }
 
-    fn target_changed(&self, track: TrackId, codec: Codec, bits_per_second: u64) {
-        self.with_stream(track, |stream| stream.set_bitrate(codec, bits_per_second));
+    fn keyframe_wanted(&self, encoding: Encoding) {
+        let what = encoding.into();
+        self.with_stream(encoding.track, |stream| stream.request_keyframe(what));
+    }
+
+    fn target_changed(&self, encoding: Encoding, bits_per_second: u64) {
+        let what = encoding.into();
+        self.with_stream(encoding.track, |stream| {
+            stream.set_bitrate(what, bits_per_second)
+        });
     }
 
     fn channel_opened(&self, channel: &Arc<Channel>, object: &DataChannel) {
         if let Some(element) = self.0.upgrade() {
+            let running = element.imp().running().clone();
+            if let Some(steering) = running.as_ref().and_then(|running| running.steering()) {
+                steering.opened(channel);
+            }
             element.emit_by_name::<()>("on-data-channel", &[&channel.session_name, object]);
         }
     }
