@@ -33,9 +33,21 @@ impl Negotiator {
         local: &LocalTransport,
         role: Setup,
     ) -> Result<String, JsepError> {
-        let Pending::RemoteOffer(offer) = std::mem::replace(&mut self.pending, Pending::None)
-        else {
-            return Err(self.wrong_state("an answer"));
+        let (text, agreed) = self.answered(local, role)?;
+        self.settle(agreed);
+        Ok(text)
+    }
+
+    /// The answer to the offer under way, and what both then agree on.
+    pub(crate) fn answered(
+        &mut self,
+        local: &LocalTransport,
+        role: Setup,
+    ) -> Result<(String, Agreed), JsepError> {
+        let offer = match &self.pending {
+            Pending::RemoteOffer(offer) => offer.clone(),
+            Pending::LocalPranswer(agreed) => agreed.remote.clone(),
+            _ => return Err(self.wrong_state("an answer")),
         };
         let verdicts = self.judge(&offer);
         let setup = self.answer_role(&offer, &verdicts, role)?;
@@ -72,12 +84,12 @@ impl Negotiator {
                 .transport_of(carrier)
                 .and_then(|section| section.ice.clone());
         }
-        self.settle(Agreed {
+        let agreed = Agreed {
             local: answer,
             remote: offer,
             local_is_answer: true,
-        });
-        Ok(text)
+        };
+        Ok((text, agreed))
     }
 
     /// Whether each m-line of an offer is accepted, or why not. One transport carries all: the first

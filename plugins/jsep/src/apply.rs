@@ -18,7 +18,9 @@ impl Negotiator {
         match self.pending {
             Pending::None => (),
             Pending::LocalOffer(_) | Pending::RemoteOffer(_) => self.roll_back()?,
-            Pending::RemotePranswer(_) => return Err(self.wrong_state("a remote offer")),
+            Pending::RemotePranswer(_) | Pending::LocalPranswer(_) => {
+                return Err(self.wrong_state("a remote offer"));
+            }
         }
         let offer = parse(sdp)?;
         self.save();

@@ -69,6 +69,7 @@ pub(crate) enum Pending {
     LocalOffer(Description),
     RemoteOffer(Description),
     RemotePranswer(Agreed),
+    LocalPranswer(Agreed),
 }
 
 impl Negotiator {
@@ -189,6 +190,19 @@ impl Negotiator {
         Ok(text)
     }
 
+    /// As [`Self::create_answer`], but what it makes is provisional: another answer may follow.
+    pub fn create_pranswer(
+        &mut self,
+        local: &LocalTransport,
+        role: Setup,
+    ) -> Result<String, JsepError> {
+        let mut next = self.clone();
+        let (text, agreed) = next.answered(local, role)?;
+        next.pending = Pending::LocalPranswer(agreed);
+        *self = next;
+        Ok(text)
+    }
+
     /// Takes back the offer under way, ours or the peer's (PC-42).
     pub fn rollback(&mut self) -> Result<(), JsepError> {
         self.roll_back()
@@ -201,6 +215,7 @@ impl Negotiator {
             Pending::LocalOffer(_) => SignalingState::HaveLocalOffer,
             Pending::RemoteOffer(_) => SignalingState::HaveRemoteOffer,
             Pending::RemotePranswer(_) => SignalingState::HaveRemotePranswer,
+            Pending::LocalPranswer(_) => SignalingState::HaveLocalPranswer,
         }
     }
 
@@ -225,7 +240,8 @@ impl Negotiator {
     pub fn transport_line(&self) -> Option<(Mid, u16)> {
         let sections = match (&self.pending, &self.agreed) {
             (Pending::LocalOffer(local), _) => &local.sections,
-            (Pending::RemotePranswer(agreed), _) | (_, Some(agreed)) => &agreed.local.sections,
+            (Pending::RemotePranswer(agreed) | Pending::LocalPranswer(agreed), _)
+            | (_, Some(agreed)) => &agreed.local.sections,
             (_, None) => return None,
         };
         let index = sections.iter().position(|section| section.port != 0)?;

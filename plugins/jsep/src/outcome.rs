@@ -16,7 +16,7 @@ impl Negotiator {
     pub(crate) fn outcome(&self) -> NegotiatedMedia {
         let mut media = NegotiatedMedia::default();
         let pending = match &self.pending {
-            Pending::RemotePranswer(agreed) => Some(agreed),
+            Pending::RemotePranswer(agreed) | Pending::LocalPranswer(agreed) => Some(agreed),
             _ => None,
         };
         let Some(agreed) = pending.or(self.agreed.as_ref()) else {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Transceivers as an application sees and steers them (W3C webrtc-pc §5.4).
+use crate::description::Description;
 use crate::negotiator::{Agreed, Pending};
 use crate::transceiver::Transceiver;
 use crate::{Direction, JsepError, Negotiator};
@@ -56,6 +57,47 @@ impl Negotiator {
         Ok(())
     }
 
+    /// Whether the peer's description has an m-line, by its mid or, without one, its index; `None` if it
+    /// has given no description (PC-25, PC-26).
+    pub fn remote_line(&self, mid: Option<&Mid>, index: Option<u16>) -> Option<bool> {
+        let known = |remote: &Description| match (mid, index) {
+            (Some(mid), _) => {
+                let sections = remote.sections.iter().enumerate();
+                let mut mids = sections.map(|(at, section)| {
+                    section
+                        .mid
+                        .clone()
+                        .or_else(|| self.mid_at(at, &remote.sections))
+                });
+                mids.any(|other| other.as_ref() == Some(mid))
+            }
+            (None, Some(index)) => usize::from(index) < remote.sections.len(),
+            (None, None) => true,
+        };
+        let found: Vec<bool> = self.remotes().map(known).collect();
+        (!found.is_empty()).then(|| found.contains(&true))
+    }
+
+    /// Whether a username fragment stands in a description of the peer.
+    pub fn has_remote_ufrag(&self, ufrag: &str) -> bool {
+        let sections = self.remotes().flat_map(|remote| &remote.sections);
+        let mut fragments = sections.filter_map(|section| section.ice.as_ref());
+        fragments.any(|ice| ice.ufrag == ufrag)
+    }
+
+    /// The peer's descriptions, pending and current.
+    fn remotes(&self) -> impl Iterator<Item = &Description> {
+        let pending = match &self.pending {
+            Pending::RemoteOffer(offer) => Some(offer),
+            Pending::RemotePranswer(agreed) | Pending::LocalPranswer(agreed) => {
+                Some(&agreed.remote)
+            }
+            Pending::None | Pending::LocalOffer(_) => None,
+        };
+        let current = self.agreed.as_ref().map(|agreed| &agreed.remote);
+        pending.into_iter().chain(current)
+    }
+
     fn by_id(&mut self, id: u64) -> Result<&mut Transceiver, JsepError> {
         self.transceivers
             .iter_mut()
@@ -66,7 +108,7 @@ impl Negotiator {
     fn seen(&self, transceiver: &Transceiver) -> TransceiverState {
         let line = transceiver.line.as_ref();
         let decided = match &self.pending {
-            Pending::RemotePranswer(agreed) => Some(agreed),
+            Pending::RemotePranswer(agreed) | Pending::LocalPranswer(agreed) => Some(agreed),
             _ => self.agreed.as_ref(),
         };
         let of = |agreed: &Agreed| {

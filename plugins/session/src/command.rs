@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 //! What a caller may ask of a session.
-use crate::{ChannelInit, ChannelKey, IceServer, Login};
+use crate::{ChannelInit, ChannelKey, IceServer, Login, Request, RequestId};
 use bytes::Bytes;
 use rtc_jsep::{CodecOffer, DescriptionKind, Direction, TransceiverInit};
 use rtc_payload::{Mid, TrackId};
@@ -98,6 +98,8 @@ pub enum Command {
         /// The login.
         login: Login,
     },
+    /// Something that is answered by [`crate::Event::Reply`].
+    Request(RequestId, Request),
     /// Renews the ICE credentials (W3C restartIce).
     RestartIce,
     /// Ends the session: RTCP BYE, DTLS close_notify, then [`crate::Event::Closed`].

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 //! What comes out of a session: datagrams, events and the next deadline.
 use crate::{
-    ChannelEvent, ConnectionState, DtlsState, GatheringState, IceConnectionState, SctpState,
-    SessionError, SessionStats, StreamOutput, Transport,
+    ChannelEvent, ConnectionState, DtlsState, GatheringState, IceConnectionState, Refusal, Reply,
+    RequestId, SctpState, SessionError, SessionStats, StreamOutput, Transport,
 };
 use rtc_jsep::{DescriptionKind, SignalingState, TransceiverState};
 use rtc_payload::{MediaKind, Mid, TrackId};
@@ -189,6 +189,13 @@ pub enum Event {
     Sctp(SctpState),
     /// Something happened to a data channel.
     Channel(ChannelEvent),
+    /// What came of a request.
+    Reply {
+        /// Which.
+        request: RequestId,
+        /// What came of it.
+        result: Result<Reply, Refusal>,
+    },
     /// Something asked could not be done, the session lives on.
     Refused(SessionError),
     /// The session is over; nothing comes after it.

@@ -121,6 +121,11 @@ impl Ice {
         }
     }
 
+    /// Whether new credentials wait for the peer's.
+    pub(crate) fn restarts(&self) -> bool {
+        self.next.is_some()
+    }
+
     /// Forgets a restart that came to nothing.
     pub(crate) fn abandon_restart(&mut self) {
         self.next = None;

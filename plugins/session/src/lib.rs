@@ -36,6 +36,8 @@ mod negotiate;
 mod network;
 mod outgoing;
 mod relay;
+mod request;
+mod requested;
 mod sctp;
 mod sctp_guard;
 mod server;
@@ -58,6 +60,7 @@ pub use event::{
     CandidateError, DataState, Event, IceParameters, LoginWanted, MediaState, Output, SelectedPair,
     Transmit,
 };
+pub use request::{Refusal, RefusalKind, Reply, Request, RequestId};
 pub use rtc_jsep::{
     CodecOffer, DescriptionKind, Direction, SignalingState, TransceiverInit, TransceiverState,
 };

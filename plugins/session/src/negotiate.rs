@@ -4,6 +4,7 @@
 //! Nothing here waits: host candidates are known from the start, so every operation is done when its
 //! call returns, and operations are in order by nature. What must wait for `stable` is an offer.
 use crate::candidates::{candidate_ufrag, local_name};
+use crate::requested::Change;
 use crate::session::Session;
 use crate::{Command, DataState, Event, IceTransportPolicy, SessionError, convert};
 use rtc_jsep::{
@@ -16,17 +17,12 @@ use std::time::Instant;
 impl Session {
     pub(crate) fn command(&mut self, command: Command, now: Instant) {
         match command {
-            Command::AddTransceiver(init) => self.jsep.add_transceiver(init),
-            Command::RemoveTrack(track) => self.jsep.remove_track(track),
-            Command::SetDirection(id, direction) => {
-                let result = self.jsep.set_direction(id, direction);
-                self.refuse_transceiver(result);
-            }
-            Command::StopTransceiver(id) => {
-                let result = self.jsep.stop(id);
-                self.refuse_transceiver(result);
-            }
-            Command::SetTrackCodecs(track, codecs) => self.jsep.set_track_codecs(track, codecs),
+            Command::AddTransceiver(init) => self.change(Change::Add(init)),
+            Command::RemoveTrack(track) => self.change(Change::Remove(track)),
+            Command::SetDirection(id, direction) => self.change(Change::Direction(id, direction)),
+            Command::StopTransceiver(id) => self.change(Change::Stop(id)),
+            Command::Request(id, request) => self.request(id, request, now),
+            Command::SetTrackCodecs(track, codecs) => self.change(Change::Codecs(track, codecs)),
             Command::Negotiate => self.negotiate(now),
             Command::RemoteDescription { kind, sdp } => self.remote_description(kind, &sdp, now),
             Command::RemoteCandidate { candidate, .. } => self.remote_candidate(&candidate, now),
@@ -47,10 +43,10 @@ impl Session {
             Command::AddIceServers(servers) => self.gatherer.add(&servers, now),
             Command::SetLogin { url, login } => self.gatherer.set_login(&url, &login, now),
             Command::RestartIce => self.restart_wanted |= self.has_told_credentials(),
-            Command::OfferData => self.jsep.add_data(),
+            Command::OfferData => self.change(Change::Data),
             Command::OpenChannel(init) => {
                 if self.channels.open(init, now) {
-                    self.jsep.add_data();
+                    self.change(Change::Data);
                 }
             }
             Command::SendMessage {
@@ -166,10 +162,7 @@ impl Session {
         let Some(transport) = applied.transport else {
             return self.give_up_offer("it has no transport");
         };
-        let client = self
-            .dtls
-            .client()
-            .unwrap_or(transport.setup == Setup::Passive);
+        let client = self.is_client(Some(&transport));
         let role = if client {
             Setup::Active
         } else {
@@ -185,7 +178,8 @@ impl Session {
         self.note_signaling();
         self.carry_found(now);
         self.answered = true;
-        self.apply_transport(&transport, client, transport.ice_lite, now)
+        self.apply_transport(&transport, client, transport.ice_lite, now);
+        Ok(())
     }
 
     fn remote_answer(
@@ -203,11 +197,9 @@ impl Session {
         let Some(transport) = applied.transport else {
             return Ok(());
         };
-        let client = self
-            .dtls
-            .client()
-            .unwrap_or(transport.setup == Setup::Passive);
-        self.apply_transport(&transport, client, true, now)
+        let client = self.is_client(Some(&transport));
+        self.apply_transport(&transport, client, true, now);
+        Ok(())
     }
 
     fn remote_rollback(&mut self) -> Result<(), Fault> {
@@ -230,22 +222,21 @@ impl Session {
         }))
     }
 
-    fn take_back_restart(&mut self) {
+    pub(crate) fn take_back_restart(&mut self) {
         self.ice.abandon_restart();
         self.restart_wanted |= std::mem::take(&mut self.restart_offered);
     }
 
-    fn apply_transport(
+    pub(crate) fn apply_transport(
         &mut self,
         transport: &RemoteTransport,
         client: bool,
         controlling: bool,
         now: Instant,
-    ) -> Result<(), Fault> {
+    ) {
         if let Err(error) = self.dtls.set_peer(transport.fingerprints.clone(), client) {
             // Another certificate on the same association is another peer.
-            self.close(Some(error), now);
-            return Ok(());
+            return self.close(Some(error), now);
         }
         self.ice
             .start(&transport.ufrag, &transport.pwd, controlling, now);
@@ -257,7 +248,6 @@ impl Session {
                 tracing::debug!(session = %self.config.id, %error, "a candidate is left out");
             }
         }
-        Ok(())
     }
 
     fn remote_candidate(&mut self, candidate: &str, now: Instant) {
@@ -277,7 +267,11 @@ impl Session {
         self.refuse(result);
     }
 
-    fn add_candidate(&mut self, candidate: String, now: Instant) -> Result<(), SessionError> {
+    pub(crate) fn add_candidate(
+        &mut self,
+        candidate: String,
+        now: Instant,
+    ) -> Result<(), SessionError> {
         let named = candidate_ufrag(&candidate);
         let belongs = self
             .ice
@@ -301,7 +295,7 @@ impl Session {
     }
 
     /// After each answer, theirs or ours.
-    fn negotiated(&mut self, now: Instant) {
+    pub(crate) fn negotiated(&mut self, now: Instant) {
         if self.is_closing() {
             return;
         }
@@ -331,11 +325,11 @@ impl Session {
         }
     }
 
-    fn has_told_credentials(&self) -> bool {
+    pub(crate) fn has_told_credentials(&self) -> bool {
         self.ice.has_peer() || self.jsep.signaling_state() != SignalingState::Stable
     }
 
-    fn local_transport(&self) -> LocalTransport {
+    pub(crate) fn local_transport(&self) -> LocalTransport {
         let ice = self.ice.local();
         LocalTransport {
             ufrag: ice.ufrag,
@@ -348,7 +342,7 @@ impl Session {
 
     /// Tells of a description of the peer that was applied, and what follows from it (W3C webrtc-pc
     /// §4.4.1.5: the signaling state before the tracks).
-    fn note_remote(&mut self, kind: DescriptionKind, sdp: &str) {
+    pub(crate) fn note_remote(&mut self, kind: DescriptionKind, sdp: &str) {
         let sdp = sdp.to_owned();
         self.events
             .push_back(Event::RemoteDescription { kind, sdp });
@@ -356,19 +350,12 @@ impl Session {
         self.tell_tracks();
     }
 
-    fn note_signaling(&mut self) {
+    pub(crate) fn note_signaling(&mut self) {
         self.tell_transceivers();
         let state = self.jsep.signaling_state();
         if state != self.signaling && !self.is_closing() {
             self.signaling = state;
             self.events.push_back(Event::Signaling(state));
-        }
-    }
-
-    fn refuse_transceiver(&mut self, result: Result<(), JsepError>) {
-        if let Err(error) = result {
-            // Stopped meanwhile: what was asked has no object any more.
-            tracing::debug!(session = %self.config.id, %error, "a transceiver is left alone");
         }
     }
 

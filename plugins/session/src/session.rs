@@ -8,6 +8,7 @@ use crate::gather::Gatherer;
 use crate::ice::{Ice, Path};
 use crate::local::LocalAddresses;
 use crate::network::{Outgoing, own_addresses};
+use crate::requested::ByHand;
 use crate::state::aggregate;
 use crate::told::Told;
 use crate::{
@@ -48,6 +49,7 @@ pub struct Session {
     ice_state: IceConnectionState,
     connection: ConnectionState,
     pub(crate) told: Told,
+    pub(crate) by_hand: ByHand,
     /// The state of W3C's negotiation-needed flag, and whether it must be looked at again.
     pub(crate) needed: bool,
     pub(crate) needs_checking: bool,
@@ -115,6 +117,7 @@ impl Session {
             ice_state: IceConnectionState::New,
             connection: ConnectionState::New,
             told: Told::default(),
+            by_hand: ByHand::default(),
             needed: false,
             needs_checking: false,
             offer_wanted: false,
