@@ -11,13 +11,15 @@ use gst::glib;
 
 mod caps;
 pub mod clock;
+mod control;
+mod connect;
 mod data;
 mod decode;
 mod encode;
 mod endpoint;
 mod fault;
 mod feed;
-mod network;
+mod object;
 mod report;
 mod rtcdatasrc;
 mod rtcdtmfsrc;

@@ -10,6 +10,8 @@ mod error;
 mod inbox;
 mod incoming;
 mod keyframe;
+mod layers;
+mod objects;
 mod peer;
 mod route;
 mod session;
@@ -20,15 +22,18 @@ mod track;
 pub(crate) use attachment::{Attachment, FrameSink, IncomingMedia, Listening, SessionFault};
 pub(crate) use error::EndpointError;
 pub(crate) use told::post;
+pub(crate) use track::Encoding;
 
-use crate::data::{Hub, Lane};
-use crate::network::IceSettings;
+use crate::connect::IceSettings;
+use crate::data::{Hub, Lane, Timeline};
+use crate::object::SessionList;
 use crate::tones::ToneRequest;
 use bytes::Bytes;
 use gst::prelude::*;
 use inbox::{Inbox, Message};
 use rtc_driver::{Driver, DriverConfig, Handle, JoinGuard};
-use rtc_payload::{Codec, MediaKind, TrackId};
+use rtc_payload::{Codec, MediaKind, Mid, SessionId, TrackId};
+use rtc_rtp::Ladder;
 use rtc_session::{Certificate, ChannelInit, ChannelKey, CodecOffer, DtlsVersion, SessionStats};
 use rtc_signaller::{Signaller, SignallerExt};
 use std::collections::HashMap;
@@ -101,6 +106,7 @@ pub(crate) struct Endpoint {
     control: Option<JoinHandle<()>>,
     handle: Handle,
     hub: Hub,
+    sessions: SessionList,
     /// Joins the io thread when dropped; after `control`, which still says goodbye.
     _driver: JoinGuard,
 }
@@ -128,6 +134,7 @@ impl Endpoint {
         let routes = route::Routes::default();
         let (inbox, messages) = inbox::channel();
         let hub = Hub::default();
+        let sessions = SessionList::default();
         let outlet = route::Route::new(inbox.clone(), routes.clone(), hub.clone());
         let (handle, driver) = Driver::start(options.driver, Box::new(outlet))?;
         let control = control::start(control::Setup {
@@ -136,6 +143,7 @@ impl Endpoint {
             routes,
             handle: handle.clone(),
             hub: hub.clone(),
+            list: sessions.clone(),
             signaller: options.signaller,
             certificate: Arc::new(certificate),
             sessions: options.sessions,
@@ -145,6 +153,7 @@ impl Endpoint {
             control: Some(control),
             handle,
             hub,
+            sessions,
             _driver: driver,
         })
     }
@@ -192,6 +201,11 @@ impl Endpoint {
         self.inbox.send(Message::TrackCodecs(track, codecs));
     }
 
+    /// What the encodings of a track in a codec cost; the figures in it may change at any time.
+    pub(crate) fn set_track_ladder(&self, track: TrackId, codec: Codec, ladder: Arc<Ladder>) {
+        self.inbox.send(Message::TrackLadder(track, codec, ladder));
+    }
+
     /// Ends a track; sessions stop sending it.
     pub(crate) fn remove_track(&self, track: TrackId) {
         self.inbox.send(Message::RemoveTrack(track));
@@ -206,6 +220,11 @@ impl Endpoint {
     /// Closes that data channel in every session once what was given is sent.
     pub(crate) fn remove_channel(&self, key: ChannelKey) {
         self.inbox.send(Message::RemoveChannel(key));
+    }
+
+    /// The times of a video that a session receives, for the messages that go with it.
+    pub(crate) fn timeline(&self, session: SessionId, mid: &Mid) -> Option<Arc<Timeline>> {
+        self.hub.timeline(session, mid)
     }
 
     /// Sends a message on the channels with that label, of one session or with an empty name of all. In a
@@ -231,6 +250,11 @@ impl Endpoint {
     /// Asks for tones on the audio of a track, of every session that takes them.
     pub(crate) fn send_tones(&self, track: TrackId, request: ToneRequest) {
         self.inbox.send(Message::Tones(track, request));
+    }
+
+    /// The sessions, for applications.
+    pub(crate) fn sessions(&self) -> &SessionList {
+        &self.sessions
     }
 
     /// The way into the driver: for packetised frames, and for requests to one session.
@@ -273,16 +297,6 @@ impl std::fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Endpoint").finish_non_exhaustive()
     }
-}
-
-/// The signaller of a URI, with those of the properties that it has and that are not empty; the error is
-/// for the user.
-pub(crate) fn signaller(uri: &str, properties: &[(&str, &str)]) -> Result<Signaller, String> {
-    let signaller = rtc_signaller::registry::from_uri(uri)?;
-    for (name, value) in properties.iter().filter(|(_, value)| !value.is_empty()) {
-        set_if_there(&signaller, name, value);
-    }
-    Ok(signaller)
 }
 
 /// Refuses a URI whose scheme begins with `wrong`, for it carries media the other way.

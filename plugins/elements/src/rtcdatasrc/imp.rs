@@ -2,10 +2,11 @@
 //! GObject, Element, BaseSrc, PushSrc and ChildProxy traits of `rtcdatasrc`.
 use super::attached::Attached;
 use super::settings::{self, OnClose, Settings};
+use crate::connect::{Connect, Role};
 use crate::data::{DataChannel, Flow, Leaky, Next, Queue, template_caps};
-use crate::endpoint::{AttachmentId, Endpoint};
+use crate::endpoint::{AttachmentId, Endpoint, SessionSettings};
+use crate::object;
 use crate::fault::{self, Fault};
-use crate::network::{Network, TransportPolicy};
 use bytes::Bytes;
 use gst::glib;
 use gst::prelude::*;
@@ -13,7 +14,6 @@ use gst::subclass::prelude::*;
 use gst_base::prelude::*;
 use gst_base::subclass::base_src::CreateSuccess;
 use gst_base::subclass::prelude::*;
-use rtc_signaller::Signaller;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -21,20 +21,6 @@ use std::time::Duration;
 #[derive(Debug, Default, glib::Properties)]
 #[properties(wrapper_type = super::RtcDataSrc)]
 pub struct RtcDataSrc {
-    #[property(name = "endpoint", get, set, type = String, member = endpoint, mutable_ready,
-        blurb = "Name of the endpoint: with that of an rtcsink or rtcsrc of this process, the data channels of their sessions are read (text; empty, the default, for an endpoint of its own; may change in NULL)")]
-    #[property(name = "uri", get, set, type = String, member = uri, mutable_ready,
-        blurb = "Where signalling is: empty (the default) to serve a page and WHEP at web-address, loopback:NAME for the other end in this process (URI; may change in NULL)")]
-    #[property(name = "signaller", get, set, nullable, type = Option<Signaller>, member = signaller, mutable_ready,
-        blurb = "An object that implements GstRtcSignaller, used instead of uri (object; NULL, the default, to make one by uri; may change in NULL)")]
-    #[property(name = "web-address", get, set, type = String, member = web_address, mutable_ready,
-        default_value = Some(settings::DEFAULT_WEB_ADDRESS),
-        blurb = "Address and port of the pages, with an empty uri (ADDRESS:PORT, port 0 for any free one; this machine only by default, 0.0.0.0:8080 for the LAN; may change in NULL)")]
-    #[property(name = "auth-token", set, type = String, member = auth_token, mutable_ready,
-        blurb = "Bearer token a peer must show to be served (text, write-only; empty, the default, lets everybody in; may change in NULL)")]
-    #[property(name = "udp-port", get, set, type = u32, member = udp_port, mutable_ready, maximum = 65535,
-        default_value = settings::DEFAULT_UDP_PORT,
-        blurb = "UDP port of all sessions (0 for any free one; the next 15 are tried if it is taken; may change in NULL)")]
     #[property(name = "label", get, set, type = String, member = label, mutable_ready,
         blurb = "Labels of the channels to read: * stands for any text, ? for any one character (text; empty, the default, for all; may change in NULL)")]
     #[property(name = "protocol", get, set, type = String, member = protocol, mutable_ready,
@@ -48,34 +34,8 @@ pub struct RtcDataSrc {
     #[property(name = "on-close", get, set, type = OnClose, member = on_close, mutable_ready,
         blurb = "What happens when the last channel that is read closes: wait, the default, for the next, as peers come and go; eos, to end a file (may change in NULL)",
         builder(OnClose::Wait))]
-    #[property(name = "quiet", get, set, type = bool, member = quiet, mutable_ready,
-        blurb = "Do not print the page's address to standard error at start (off by default; may change in NULL)")]
     settings: Mutex<Settings>,
-    #[property(name = "stun-server", get, set, type = String, member = stun_server, mutable_ready,
-        blurb = "STUN server that tells each session its address outside a NAT (stun:HOST:PORT; default \
-                 empty = none, for nothing is told to third parties unasked; changeable until READY)")]
-    #[property(name = "turn-servers", get, set, type = String, member = turn_servers, mutable_ready,
-        blurb = "TURN servers that relay where nothing else gets through \
-                 (turn://USER:PASSWORD@HOST:PORT?transport=udp or tcp, turns:// for TLS, separated by commas; \
-                 with turn-secret turn:HOST:PORT; default empty = none; changeable until READY)")]
-    #[property(name = "turn-secret", set, type = String, member = turn_secret, mutable_ready,
-        blurb = "Secret shared with the turn-servers that are written without a user: each session gets a \
-                 credential of its own, good for a day (text, write-only; default empty; changeable until READY)")]
-    #[property(name = "ice-servers", get, set, type = gst::Array, member = ice_servers,
-        mutable_ready,
-        blurb = "Further STUN and TURN servers (array of structures with urls, a text or an array of texts, \
-                 and for TURN username and credential, as W3C's RTCIceServer; default empty; changeable until READY)")]
-    #[property(name = "ice-transport-policy", get, set, type = TransportPolicy, member = policy, mutable_ready,
-        blurb = "Which ways to the peer may be used: all (default), or relay = by TURN alone, so that peers \
-                 never see an address of this machine (changeable until READY)",
-        builder(TransportPolicy::All))]
-    #[property(name = "ice-tcp", get, set, type = bool, member = ice_tcp, mutable_ready, default_value = true,
-        blurb = "Take connections by TCP on the number of udp-port, and make them, where UDP finds no path \
-                 within a second (default true, as some networks let no UDP through; changeable until READY)")]
-    #[property(name = "tls-ca", get, set, type = String, member = tls_ca, mutable_ready,
-        blurb = "Certificate authorities that turns: servers are verified with (path of a PEM file; default \
-                 empty = those of the system; changeable until READY)")]
-    network: Mutex<Network>,
+    connect: Mutex<Connect>,
     /// Messages that `leaky` dropped.
     #[property(name = "dropped", type = u64, get = Self::dropped,
         blurb = "Messages dropped since READY because max-bytes waited (number; read-only)")]
@@ -106,6 +66,10 @@ impl RtcDataSrc {
         self.settings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn connect(&self) -> MutexGuard<'_, Connect> {
+        self.connect.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn running(&self) -> MutexGuard<'_, Option<Running>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -123,14 +87,10 @@ impl RtcDataSrc {
     }
 
     fn begin(&self) -> Result<(), Fault> {
-        let (settings, options) = {
-            let mut settings = self.settings();
-            let network = self.network.lock().unwrap_or_else(PoisonError::into_inner);
-            let options = settings
-                .endpoint_options(&network)
-                .map_err(fault::settings)?;
-            (settings.clone(), options)
-        };
+        let settings = self.settings().clone();
+        let sessions = SessionSettings::default();
+        let options = self.connect().options(Role::Data, sessions);
+        let options = options.map_err(fault::settings)?;
         let leaky = settings.leaky == Leaky::Downstream;
         let ends = settings.on_close == OnClose::Eos;
         let queue = Arc::new(Queue::new(settings.max_bytes, leaky, ends));
@@ -173,8 +133,31 @@ impl RtcDataSrc {
     }
 }
 
-#[glib::derived_properties]
 impl ObjectImpl for RtcDataSrc {
+    fn properties() -> &'static [glib::ParamSpec] {
+        static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
+            [
+                RtcDataSrc::derived_properties(),
+                &Connect::specs(Role::Data),
+                &object::session_properties(),
+            ]
+            .concat()
+        });
+        &PROPERTIES
+    }
+
+    fn set_property(&self, id: usize, value: &glib::Value, spec: &glib::ParamSpec) {
+        if !self.connect().set(spec.name(), value) {
+            self.derived_set_property(id, value, spec);
+        }
+    }
+
+    fn property(&self, id: usize, spec: &glib::ParamSpec) -> glib::Value {
+        let shared = self.connect().get(spec.name());
+        let shared = shared.or_else(|| object::session_property(&*self.obj(), spec.name()));
+        shared.unwrap_or_else(|| self.derived_property(id, spec))
+    }
+
     fn constructed(&self) {
         self.parent_constructed();
         self.obj().set_format(gst::Format::Time);
@@ -185,7 +168,7 @@ impl ObjectImpl for RtcDataSrc {
         static SIGNALS: LazyLock<Vec<glib::subclass::Signal>> = LazyLock::new(|| {
             let text = String::static_type();
             let (bytes, flag) = (glib::Bytes::static_type(), bool::static_type());
-            vec![
+            let mut signals = vec![
                 // (session, channel): a data channel is open; its messages have not come yet.
                 glib::subclass::Signal::builder("on-data-channel")
                     .param_types([text, DataChannel::static_type()])
@@ -207,7 +190,9 @@ impl ObjectImpl for RtcDataSrc {
                         Some(taken.to_value())
                     })
                     .build(),
-            ]
+            ];
+            signals.extend(object::session_signals::<super::RtcDataSrc>());
+            signals
         });
         &SIGNALS
     }
@@ -316,7 +301,7 @@ impl ChildProxyImpl for RtcDataSrc {
 
     /// `signaller`, so that `signaller::name=value` works.
     fn child_by_name(&self, name: &str) -> Option<glib::Object> {
-        let signaller = (name == "signaller").then(|| self.settings().signaller().ok());
+        let signaller = (name == "signaller").then(|| self.connect().signaller(Role::Data).ok());
         signaller.flatten().map(Cast::upcast)
     }
 
@@ -327,3 +312,10 @@ impl ChildProxyImpl for RtcDataSrc {
 
 /// One wait; then it is looked again.
 const PATIENCE: Duration = Duration::from_secs(3600);
+
+impl object::HasSessions for super::RtcDataSrc {
+    fn session_list(&self) -> Option<object::SessionList> {
+        let running = self.imp().running();
+        Some(running.as_ref()?.endpoint.sessions().clone())
+    }
+}

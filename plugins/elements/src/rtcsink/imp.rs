@@ -5,18 +5,17 @@ use super::dtmf_pad::{self, RtcSinkDtmfPad};
 use super::pad::RtcSinkPad;
 use super::running::Running;
 use super::settings::{
-    CongestionControl, DEFAULT_MAX_BITRATE, DEFAULT_MIN_BITRATE, DEFAULT_START_BITRATE,
-    DEFAULT_UDP_PORT, DEFAULT_WEB_ADDRESS, Dtls, Families, Settings,
+    CongestionControl, DEFAULT_MAX_BITRATE, DEFAULT_MIN_BITRATE, DEFAULT_START_BITRATE, Settings,
 };
 use super::stream::Stream;
+use crate::connect::{Connect, Role};
 use crate::data::{DataChannel, template_caps};
-use crate::network::{Network, TransportPolicy};
-use crate::{caps, fault, tones};
+use crate::{caps, fault, object, tones};
 use gst::glib;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
+use gst_video::subclass::prelude::NavigationImpl;
 use rtc_payload::MediaKind;
-use rtc_signaller::Signaller;
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock, Mutex};
 
@@ -25,49 +24,19 @@ use std::sync::{Arc, LazyLock, Mutex};
 #[properties(wrapper_type = super::RtcSink)]
 #[allow(missing_debug_implementations)] // Mutexes of what GStreamer shows better.
 pub struct RtcSink {
-    #[property(name = "endpoint", get, set, type = String, member = endpoint, mutable_ready,
-        blurb = "Name of the endpoint: elements of one process with the same name share one signaller, one \
-                 UDP port and the same sessions (text; default empty = an endpoint of its own; changeable \
-                 until READY)")]
-    #[property(name = "uri", get, set, type = String, member = uri, mutable_ready,
-        blurb = "How peers are found: empty (default) = serve, an embedded web server with page, WHEP and \
-                 WebSocket at web-address, so that nothing else need be started; whip://HOST:PORT/PATH or \
-                 whips:// to publish to a WHIP server; loopback:NAME; application: (URI; changeable until READY)")]
-    #[property(name = "signaller", get, set, nullable, type = Option<Signaller>, member = signaller, mutable_ready,
-        blurb = "The object that carries the descriptions, in place of the one uri names; its properties \
-                 are reached as signaller::name=value (object implementing GstRtcSignaller; default none = \
-                 made from uri; changeable until READY)")]
-    #[property(name = "web-address", get, set, type = String, member = web_address, mutable_ready,
-        default = Some(DEFAULT_WEB_ADDRESS),
-        blurb = "Where the web server of serve listens (host:port, port 0 = any free one; default \
-                 127.0.0.1:8080 = this machine alone, so that nothing is public unasked; changeable until READY)")]
-    #[property(name = "auth-token", set, type = String, member = auth_token, mutable_ready,
-        blurb = "Bearer token that serve demands of its peers, or that a WHIP server demands of us (text, write-only; default empty = none, for \
-                 it listens on this machine alone; changeable until READY)")]
-    #[property(name = "udp-port", get, set, type = u32, member = udp_port, mutable_ready,
-        maximum = 65_535, default = DEFAULT_UDP_PORT,
-        blurb = "UDP port of all sessions; if it is taken the next 15 are tried (port number 0-65535, 0 = \
-                 any free one; default 8189 = one port to open in a firewall; changeable until READY)")]
-    #[property(name = "ip-families", get, set, type = Families, member = ip_families, mutable_ready,
-        blurb = "IP versions of the sessions' sockets and candidates (default both, as the peer may have \
-                 either; changeable until READY)",
-        builder(Families::Both))]
-    #[property(name = "interfaces", get, set, type = String, member = interfaces, mutable_ready,
-        blurb = "Network interfaces whose addresses are offered, by name (separated by commas; default \
-                 empty = all, as the peer may be behind any; changeable until READY)")]
-    #[property(name = "announced-addresses", get, set, type = String, member = announced_addresses, mutable_ready,
-        blurb = "IP addresses to offer beside the machine's own: those of a NAT that forwards udp-port here \
-                 (separated by commas; default empty; changeable until READY)")]
-    #[property(name = "dtls-version", get, set, type = Dtls, member = dtls_version, mutable_ready,
-        blurb = "DTLS versions spoken (default auto = the newest the peer offers; 1.2 gives cheaper \
-                 encryption with some browsers; changeable until READY)",
-        builder(Dtls::Auto))]
     #[property(name = "video-caps", get, set, type = gst::Caps, member = video_caps, mutable_ready,
         blurb = "Codecs that raw video is offered as, most wanted first (caps; default every codec known, \
                  H.264 first as it is the cheapest to decode; changeable until READY)")]
     #[property(name = "audio-caps", get, set, type = gst::Caps, member = audio_caps, mutable_ready,
         blurb = "Codecs that raw audio is offered as, most wanted first (caps; default every codec known, \
                  Opus first as it sounds best; changeable until READY)")]
+    #[property(name = "layers", get, set, type = u32, member = layers, mutable_ready,
+        minimum = 1, maximum = 4, default = 1,
+        blurb = "Encodings of each raw video input, each of half the width and height of the one above, none \
+                 narrower than 160 pixels; each is made once for all viewers and only while one takes it, and \
+                 a viewer gets the largest that its path carries (number 1-4; default 1 = one encoder, whose \
+                 bitrate follows the slowest viewer but not below half of what the median viewer can take; \
+                 changeable until READY)")]
     #[property(name = "start-bitrate", get, set, type = u32, member = start_bitrate, mutable_ready,
         minimum = 1_000, default = DEFAULT_START_BITRATE,
         blurb = "What a viewer is thought to bear before it is measured (bit/s per viewer, 1000 or more; \
@@ -91,35 +60,15 @@ pub struct RtcSink {
     #[property(name = "max-consumers", get, set, type = u32, member = max_consumers, mutable_ready,
         blurb = "Sessions that may run at a time; further peers are refused as busy (number, default 0 = no \
                  limit; changeable until READY)")]
-    #[property(name = "quiet", get, set, type = bool, member = quiet,
-        blurb = "Whether the line on standard error that tells the address is left out; the rtc-listening \
-                 message comes all the same (default false, so that gst-launch tells it; changeable at any time)")]
+    #[property(name = "enable-control-data-channel", get, set, type = bool, member = enable_control_data_channel,
+        mutable_ready, blurb = "Whether peers may steer the pipeline: on a data channel `control` their requests become navigation \
+                 events, or upstream events of their own making (default false, as whoever watches would be let \
+                 in to more than watching; changeable until READY)")]
+    #[property(name = "enable-data-channel-navigation", get, set, type = bool, member = enable_data_channel_navigation,
+        mutable_ready, blurb = "The same by a data channel `input` that takes navigation events alone, unanswered, as older pages \
+                 for webrtcsink have it (default false; changeable until READY)")]
     pub(super) settings: Mutex<Settings>,
-    #[property(name = "stun-server", get, set, type = String, member = stun_server, mutable_ready,
-        blurb = "STUN server that tells each session its address outside a NAT (stun:HOST:PORT; default \
-                 empty = none, for nothing is told to third parties unasked; changeable until READY)")]
-    #[property(name = "turn-servers", get, set, type = String, member = turn_servers, mutable_ready,
-        blurb = "TURN servers that relay where nothing else gets through \
-                 (turn://USER:PASSWORD@HOST:PORT?transport=udp or tcp, turns:// for TLS, separated by commas; \
-                 with turn-secret turn:HOST:PORT; default empty = none; changeable until READY)")]
-    #[property(name = "turn-secret", set, type = String, member = turn_secret, mutable_ready,
-        blurb = "Secret shared with the turn-servers that are written without a user: each session gets a \
-                 credential of its own, good for a day (text, write-only; default empty; changeable until READY)")]
-    #[property(name = "ice-servers", get, set, type = gst::Array, member = ice_servers,
-        mutable_ready,
-        blurb = "Further STUN and TURN servers (array of structures with urls, a text or an array of texts, \
-                 and for TURN username and credential, as W3C's RTCIceServer; default empty; changeable until READY)")]
-    #[property(name = "ice-transport-policy", get, set, type = TransportPolicy, member = policy, mutable_ready,
-        blurb = "Which ways to the peer may be used: all (default), or relay = by TURN alone, so that peers \
-                 never see an address of this machine (changeable until READY)",
-        builder(TransportPolicy::All))]
-    #[property(name = "ice-tcp", get, set, type = bool, member = ice_tcp, mutable_ready, default = true,
-        blurb = "Take connections by TCP on the number of udp-port, and make them, where UDP finds no path \
-                 within a second (default true, as some networks let no UDP through; changeable until READY)")]
-    #[property(name = "tls-ca", get, set, type = String, member = tls_ca, mutable_ready,
-        blurb = "Certificate authorities that turns: servers are verified with (path of a PEM file; default \
-                 empty = those of the system; changeable until READY)")]
-    pub(super) network: Mutex<Network>,
+    pub(super) connect: Mutex<Connect>,
     pub(super) running: Mutex<Option<Running>>,
     pub(super) streams: Mutex<BTreeMap<String, Arc<Stream>>>,
     pub(super) data: Mutex<BTreeMap<String, Arc<DataInput>>>,
@@ -130,7 +79,7 @@ impl ObjectSubclass for RtcSink {
     const NAME: &'static str = "GstRtcSink";
     type Type = super::RtcSink;
     type ParentType = gst::Bin;
-    type Interfaces = (gst::ChildProxy,);
+    type Interfaces = (gst::ChildProxy, gst_video::Navigation);
 }
 
 impl ObjectImpl for RtcSink {
@@ -145,20 +94,30 @@ impl ObjectImpl for RtcSink {
                 )
                 .read_only()
                 .build();
-            [RtcSink::derived_properties(), &[stats]].concat()
+            [
+                RtcSink::derived_properties(),
+                &[stats],
+                &Connect::specs(Role::Sink),
+                &object::session_properties(),
+            ]
+            .concat()
         });
         &PROPERTIES
     }
 
     fn set_property(&self, id: usize, value: &glib::Value, spec: &glib::ParamSpec) {
-        self.derived_set_property(id, value, spec);
+        if !self.connect().set(spec.name(), value) {
+            self.derived_set_property(id, value, spec);
+        }
     }
 
     fn property(&self, id: usize, spec: &glib::ParamSpec) -> glib::Value {
         if spec.name() == STATS {
             return self.stats().to_value();
         }
-        self.derived_property(id, spec)
+        let shared = self.connect().get(spec.name());
+        let shared = shared.or_else(|| object::session_property(&*self.obj(), spec.name()));
+        shared.unwrap_or_else(|| self.derived_property(id, spec))
     }
 
     fn constructed(&self) {
@@ -170,7 +129,7 @@ impl ObjectImpl for RtcSink {
 
     fn signals() -> &'static [glib::subclass::Signal] {
         static SIGNALS: LazyLock<Vec<glib::subclass::Signal>> = LazyLock::new(|| {
-            vec![
+            let mut signals = vec![
                 // encoder-setup (pad, encoder): before the encoder starts.
                 glib::subclass::Signal::builder("encoder-setup")
                     .param_types([gst::Pad::static_type(), gst::Element::static_type()])
@@ -192,7 +151,9 @@ impl ObjectImpl for RtcSink {
                     .param_types([String::static_type(), DataChannel::static_type()])
                     .run_last()
                     .build(),
-            ]
+            ];
+            signals.extend(object::session_signals::<super::RtcSink>());
+            signals
         });
         &SIGNALS
     }
@@ -316,6 +277,18 @@ impl ElementImpl for RtcSink {
 }
 
 impl BinImpl for RtcSink {}
+
+impl NavigationImpl for RtcSink {
+    /// What is done over the picture where the application shows it itself.
+    fn send_event(&self, structure: gst::Structure) {
+        let event = gst::event::Navigation::new(structure);
+        for (_, stream) in self.streams().clone() {
+            if stream.kind() == MediaKind::Video {
+                stream.pad().push_event(event.clone());
+            }
+        }
+    }
+}
 
 impl ChildProxyImpl for RtcSink {
     fn children_count(&self) -> u32 {

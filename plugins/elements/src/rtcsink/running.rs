@@ -4,9 +4,12 @@ use super::attached::Attached;
 use super::data_pad::DataInput;
 use super::imp::RtcSink;
 use super::settings::Settings;
-use super::stream::Stream;
+use super::stream::{Stream, Wishes};
+use crate::connect::{Connect, Role};
+use crate::control::Steering;
 use crate::endpoint::{AttachmentId, Endpoint};
 use crate::fault::{self, Fault};
+use crate::object::{HasSessions, SessionList};
 use crate::report;
 use gst::glib;
 use gst::prelude::*;
@@ -22,11 +25,18 @@ pub(super) struct Running {
     attachment: AttachmentId,
     codecs: Vec<Codec>,
     start_bitrate: u64,
+    steering: Option<Arc<Steering>>,
+    layers: u32,
 }
 
 impl Running {
     pub(super) fn endpoint(&self) -> &Endpoint {
         &self.endpoint
+    }
+
+    /// What peers may do besides watching.
+    pub(super) fn steering(&self) -> Option<&Steering> {
+        self.steering.as_deref()
     }
 
     pub(super) fn attachment(&self) -> AttachmentId {
@@ -40,16 +50,11 @@ impl RtcSink {
         for input in self.data_inputs() {
             input.pad().check().map_err(fault::settings)?;
         }
-        let mut settings = self.settings().clone();
+        let settings = self.settings().clone();
         let codecs = settings.codecs().map_err(fault::settings)?;
-        let network = self
-            .network
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        let options = settings
-            .endpoint_options(&network)
-            .map_err(fault::settings)?;
+        let sessions = settings.sessions().map_err(fault::settings)?;
+        let options = self.connect().options(Role::Sink, sessions);
+        let options = options.map_err(fault::settings)?;
         let endpoint = Endpoint::acquire(options).map_err(|error| fault::endpoint(&error))?;
         let attached = Arc::new(Attached(self.obj().downgrade()));
         let running = Running {
@@ -57,8 +62,13 @@ impl RtcSink {
             endpoint,
             codecs,
             start_bitrate: settings.start_bitrate.into(),
+            steering: Steering::new(settings.steering(), &*self.obj()),
+            layers: settings.layers,
         };
         *self.running() = Some(running.clone());
+        if let Some(steering) = running.steering() {
+            steering.open(running.endpoint(), running.attachment);
+        }
         for stream in self.streams().values().cloned().collect::<Vec<_>>() {
             self.start_stream(&running, &stream);
         }
@@ -94,8 +104,11 @@ impl RtcSink {
             &running.endpoint,
             running.attachment,
             &self.obj().name(),
-            running.start_bitrate,
-            running.codecs.clone(),
+            Wishes {
+                start_bitrate: running.start_bitrate,
+                codecs: running.codecs.clone(),
+                layers: running.layers,
+            },
         );
     }
 
@@ -182,6 +195,12 @@ impl RtcSink {
         }
     }
 
+    /// The video input of that name.
+    pub(super) fn video(&self, name: &str) -> Option<Arc<Stream>> {
+        let stream = self.streams().get(name).cloned();
+        stream.filter(|stream| stream.kind() == MediaKind::Video)
+    }
+
     pub(super) fn stream_of(&self, track: TrackId) -> Option<Arc<Stream>> {
         let streams: Vec<_> = self.streams().values().cloned().collect();
         streams
@@ -191,7 +210,7 @@ impl RtcSink {
 
     /// The signaller as a child to set properties of: made when first asked for, and then kept.
     pub(super) fn child_signaller(&self) -> Option<Signaller> {
-        self.settings().signaller().ok()
+        self.connect().signaller(Role::Sink).ok()
     }
 
     pub(super) fn stats(&self) -> gst::Structure {
@@ -207,6 +226,10 @@ impl RtcSink {
         self.settings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(super) fn connect(&self) -> MutexGuard<'_, Connect> {
+        self.connect.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(super) fn running(&self) -> MutexGuard<'_, Option<Running>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -215,5 +238,12 @@ impl RtcSink {
         &self,
     ) -> MutexGuard<'_, std::collections::BTreeMap<String, Arc<Stream>>> {
         self.streams.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl HasSessions for super::RtcSink {
+    fn session_list(&self) -> Option<SessionList> {
+        let running = self.imp().running().clone();
+        Some(running?.endpoint.sessions().clone())
     }
 }

@@ -5,17 +5,16 @@ use super::running::Running;
 use super::settings::{self, Settings};
 use super::stream::{Parts, Stream, template_name};
 use super::tones;
+use crate::connect::{Connect, Role};
 use crate::data::{Channel, DataChannel};
 use crate::endpoint::{Endpoint, IncomingMedia};
 use crate::fault::{self, Fault};
-use crate::network::{Network, TransportPolicy};
-use crate::{caps, report};
+use crate::{caps, object, report};
 use gst::glib;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 use rtc_payload::{MediaKind, Mid, SessionId};
 use rtc_session::ChannelKey;
-use rtc_signaller::Signaller;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
@@ -29,20 +28,6 @@ pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
 #[derive(Debug, Default, glib::Properties)]
 #[properties(wrapper_type = super::RtcSrc)]
 pub struct RtcSrc {
-    #[property(name = "endpoint", get, set, type = String, member = endpoint, mutable_ready,
-        blurb = "Name of the endpoint: elements of one process with the same name share signalling, one UDP port and the sessions (text; empty, the default, for an endpoint of its own; may change in NULL)")]
-    #[property(name = "uri", get, set, type = String, member = uri, mutable_ready,
-        blurb = "Where signalling is: empty (the default) to serve a publish page and WHIP at web-address, whep://HOST:PORT/PATH or wheps:// to view a WHEP server, loopback:NAME for the other end in this process (URI; may change in NULL)")]
-    #[property(name = "signaller", get, set, nullable, type = Option<Signaller>, member = signaller, mutable_ready,
-        blurb = "An object that implements GstRtcSignaller, used instead of uri (object; NULL, the default, to make one by uri; may change in NULL)")]
-    #[property(name = "web-address", get, set, type = String, member = web_address, mutable_ready,
-        default_value = Some(settings::DEFAULT_WEB_ADDRESS),
-        blurb = "Address and port of the pages, with an empty uri (ADDRESS:PORT, port 0 for any free one; this machine only by default, 0.0.0.0:8080 for the LAN; may change in NULL)")]
-    #[property(name = "auth-token", set, type = String, member = auth_token, mutable_ready,
-        blurb = "Bearer token a peer must show to be served, or that we show to a WHEP server (text, write-only; empty, the default, lets everybody in; may change in NULL)")]
-    #[property(name = "udp-port", get, set, type = u32, member = udp_port, mutable_ready, maximum = 65535,
-        default_value = settings::DEFAULT_UDP_PORT,
-        blurb = "UDP port of all sessions (0 for any free one; the next 15 are tried if it is taken; may change in NULL)")]
     #[property(name = "latency", get, set, type = u32, member = latency, mutable_ready, maximum = 10_000,
         blurb = "The least latency to report, and so to wait for late packets, in milliseconds (0, the default: adaptive, from 40 ms up to max-latency by the lateness measured; may change in NULL)")]
     #[property(name = "max-latency", get, set, type = u32, member = max_latency, mutable_ready, maximum = 10_000,
@@ -51,34 +36,8 @@ pub struct RtcSrc {
     #[property(name = "do-retransmission", get, set, type = bool, member = do_retransmission, mutable_ready,
         default_value = true,
         blurb = "Ask peers to send lost packets again (NACK and RTX; on by default, off only for tests; may change in NULL)")]
-    #[property(name = "quiet", get, set, type = bool, member = quiet, mutable_ready,
-        blurb = "Do not print the publish page's address to standard error at start (off by default; may change in NULL)")]
     settings: Mutex<Settings>,
-    #[property(name = "stun-server", get, set, type = String, member = stun_server, mutable_ready,
-        blurb = "STUN server that tells each session its address outside a NAT (stun:HOST:PORT; default \
-                 empty = none, for nothing is told to third parties unasked; changeable until READY)")]
-    #[property(name = "turn-servers", get, set, type = String, member = turn_servers, mutable_ready,
-        blurb = "TURN servers that relay where nothing else gets through \
-                 (turn://USER:PASSWORD@HOST:PORT?transport=udp or tcp, turns:// for TLS, separated by commas; \
-                 with turn-secret turn:HOST:PORT; default empty = none; changeable until READY)")]
-    #[property(name = "turn-secret", set, type = String, member = turn_secret, mutable_ready,
-        blurb = "Secret shared with the turn-servers that are written without a user: each session gets a \
-                 credential of its own, good for a day (text, write-only; default empty; changeable until READY)")]
-    #[property(name = "ice-servers", get, set, type = gst::Array, member = ice_servers,
-        mutable_ready,
-        blurb = "Further STUN and TURN servers (array of structures with urls, a text or an array of texts, \
-                 and for TURN username and credential, as W3C's RTCIceServer; default empty; changeable until READY)")]
-    #[property(name = "ice-transport-policy", get, set, type = TransportPolicy, member = policy, mutable_ready,
-        blurb = "Which ways to the peer may be used: all (default), or relay = by TURN alone, so that peers \
-                 never see an address of this machine (changeable until READY)",
-        builder(TransportPolicy::All))]
-    #[property(name = "ice-tcp", get, set, type = bool, member = ice_tcp, mutable_ready, default_value = true,
-        blurb = "Take connections by TCP on the number of udp-port, and make them, where UDP finds no path \
-                 within a second (default true, as some networks let no UDP through; changeable until READY)")]
-    #[property(name = "tls-ca", get, set, type = String, member = tls_ca, mutable_ready,
-        blurb = "Certificate authorities that turns: servers are verified with (path of a PEM file; default \
-                 empty = those of the system; changeable until READY)")]
-    network: Mutex<Network>,
+    connect: Mutex<Connect>,
     /// The properties that `Settings` holds in another form.
     #[property(name = "video-codecs", type = gst::Array, get = Self::video_codecs, set = Self::set_video_codecs,
         element_spec = &codec_spec(),
@@ -102,6 +61,10 @@ impl ObjectSubclass for RtcSrc {
 impl RtcSrc {
     fn settings(&self) -> MutexGuard<'_, Settings> {
         self.settings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn connect(&self) -> MutexGuard<'_, Connect> {
+        self.connect.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, Option<Running>> {
@@ -140,17 +103,12 @@ impl RtcSrc {
     }
 
     fn start(&self) -> Result<(), Fault> {
-        let (codecs, options, latency) = {
-            let mut settings = self.settings();
-            let codecs = settings.receive_codecs().map_err(fault::settings)?;
-            let network = self.network.lock().unwrap_or_else(PoisonError::into_inner);
-            let options = settings
-                .endpoint_options(&network)
-                .map_err(fault::settings)?;
-            (codecs, options, settings.latency())
-        };
+        let settings = self.settings().clone();
+        let codecs = settings.receive_codecs().map_err(fault::settings)?;
+        let options = self.connect().options(Role::Source, settings.sessions());
+        let options = options.map_err(fault::settings)?;
         let endpoint = Endpoint::acquire(options).map_err(|error| fault::endpoint(&error))?;
-        let running = Running::start(&self.obj(), endpoint, codecs, latency);
+        let running = Running::start(&self.obj(), endpoint, codecs, settings.latency());
         *self.state() = Some(running);
         Ok(())
     }
@@ -263,20 +221,30 @@ impl ObjectImpl for RtcSrc {
                 )
                 .read_only()
                 .build();
-            [RtcSrc::derived_properties(), &[stats]].concat()
+            [
+                RtcSrc::derived_properties(),
+                &[stats],
+                &Connect::specs(Role::Source),
+                &object::session_properties(),
+            ]
+            .concat()
         });
         &PROPERTIES
     }
 
     fn set_property(&self, id: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
-        self.derived_set_property(id, value, pspec);
+        if !self.connect().set(pspec.name(), value) {
+            self.derived_set_property(id, value, pspec);
+        }
     }
 
     fn property(&self, id: usize, pspec: &glib::ParamSpec) -> glib::Value {
-        match pspec.name() {
-            STATS => self.stats().to_value(),
-            _ => self.derived_property(id, pspec),
+        if pspec.name() == STATS {
+            return self.stats().to_value();
         }
+        let shared = self.connect().get(pspec.name());
+        let shared = shared.or_else(|| object::session_property(&*self.obj(), pspec.name()));
+        shared.unwrap_or_else(|| self.derived_property(id, pspec))
     }
 
     fn constructed(&self) {
@@ -300,10 +268,12 @@ impl ObjectImpl for RtcSrc {
             // yet.
             let types_of_channel = [String::static_type(), DataChannel::static_type()];
             let channel = glib::subclass::Signal::builder("on-data-channel");
-            vec![
+            let mut signals = vec![
                 added.param_types(types).build(),
                 channel.param_types(types_of_channel).build(),
-            ]
+            ];
+            signals.extend(object::session_signals::<super::RtcSrc>());
+            signals
         });
         &SIGNALS
     }
@@ -390,7 +360,11 @@ impl ChildProxyImpl for RtcSrc {
     /// `signaller` besides the bin's own children, so that `signaller::name=value` works.
     fn child_by_name(&self, name: &str) -> Option<glib::Object> {
         if name == "signaller" {
-            return self.settings().signaller().ok().map(Cast::upcast);
+            return self
+                .connect()
+                .signaller(Role::Source)
+                .ok()
+                .map(Cast::upcast);
         }
         self.obj().by_name(name).map(glib::Object::from)
     }
@@ -409,7 +383,7 @@ impl URIHandlerImpl for RtcSrc {
     }
 
     fn uri(&self) -> Option<String> {
-        Some(self.settings().uri.clone()).filter(|uri| !uri.is_empty())
+        Some(self.connect().uri.clone()).filter(|uri| !uri.is_empty())
     }
 
     fn set_uri(&self, uri: &str) -> Result<(), glib::Error> {
@@ -417,7 +391,7 @@ impl URIHandlerImpl for RtcSrc {
             let text = "the uri may change in NULL only";
             return Err(glib::Error::new(gst::URIError::BadState, text));
         }
-        self.settings().uri = uri.into();
+        self.connect().uri = uri.into();
         Ok(())
     }
 }
@@ -434,3 +408,10 @@ fn texts(names: &gst::Array) -> Vec<String> {
 }
 
 const STATS: &str = "stats";
+
+impl object::HasSessions for super::RtcSrc {
+    fn session_list(&self) -> Option<object::SessionList> {
+        let endpoint = self.imp().state().as_ref().map(Running::endpoint);
+        Some(endpoint?.sessions().clone())
+    }
+}

@@ -1,30 +1,16 @@
 // SPDX-License-Identifier: MPL-2.0
 //! What the user wishes of an `rtcsrc`, and what becomes of it at NULL -> READY.
-use crate::network::Network;
 use crate::{decode, endpoint};
-use rtc_driver::DriverConfig;
 use rtc_payload::{Codec, MediaKind};
-use rtc_signaller::Signaller;
 
-pub(super) const DEFAULT_WEB_ADDRESS: &str = "127.0.0.1:8080";
-pub(super) const DEFAULT_UDP_PORT: u32 = 8189;
 pub(super) const DEFAULT_MAX_LATENCY: u32 = 500;
 
 /// The properties.
 #[derive(Clone, Debug)]
 pub(super) struct Settings {
-    pub(super) endpoint: String,
-    pub(super) uri: String,
-    pub(super) signaller: Option<Signaller>,
-    /// Made for a uri, at the start or because a property of it was set or read as `signaller::name`.
-    pub(super) made: Option<(String, Signaller)>,
-    pub(super) web_address: String,
-    pub(super) auth_token: String,
-    pub(super) udp_port: u32,
     pub(super) latency: u32,
     pub(super) max_latency: u32,
     pub(super) do_retransmission: bool,
-    pub(super) quiet: bool,
     /// Names as the user wrote them; empty for every codec that can be decoded here.
     pub(super) video_codecs: Vec<String>,
     pub(super) audio_codecs: Vec<String>,
@@ -33,17 +19,9 @@ pub(super) struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            endpoint: String::new(),
-            uri: String::new(),
-            signaller: None,
-            made: None,
-            web_address: DEFAULT_WEB_ADDRESS.into(),
-            auth_token: String::new(),
-            udp_port: DEFAULT_UDP_PORT,
             latency: 0,
             max_latency: DEFAULT_MAX_LATENCY,
             do_retransmission: true,
-            quiet: false,
             video_codecs: Vec::new(),
             audio_codecs: Vec::new(),
         }
@@ -51,59 +29,13 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// The signaller set, or that of `uri`, made at most once a uri; errors are for the user.
-    pub(super) fn signaller(&mut self) -> Result<Signaller, String> {
-        if let Some(signaller) = &self.signaller {
-            return Ok(signaller.clone());
+    /// What this element asks of its sessions.
+    pub(super) fn sessions(&self) -> endpoint::SessionSettings {
+        endpoint::SessionSettings {
+            retransmission: self.do_retransmission,
+            max_latency_ms: self.max_latency,
+            ..endpoint::SessionSettings::default()
         }
-        if let Some((_, signaller)) = self.made.as_ref().filter(|(uri, _)| *uri == self.uri) {
-            return Ok(signaller.clone());
-        }
-        endpoint::check_direction(&self.uri, "whip", "rtcsrc receives; write whep")?;
-        let signaller = rtc_signaller::registry::from_uri(&self.uri)?;
-        // Of two equals the one that sends makes the offer.
-        endpoint::set_if_there(&signaller, "role", "source");
-        self.made = Some((self.uri.clone(), signaller.clone()));
-        Ok(signaller)
-    }
-
-    /// Hands this element's properties on to a signaller made here; those left alone are not, so that
-    /// `signaller::web-address` may say what `web-address` does not.
-    fn hand_on(&self, signaller: &Signaller) {
-        if self.signaller.is_some() {
-            return;
-        }
-        if self.web_address != DEFAULT_WEB_ADDRESS {
-            endpoint::set_if_there(signaller, "web-address", &self.web_address);
-        }
-        if !self.auth_token.is_empty() {
-            endpoint::set_if_there(signaller, "auth-token", &self.auth_token);
-        }
-    }
-
-    /// What to make an endpoint with; the error is for the user.
-    pub(super) fn endpoint_options(
-        &mut self,
-        network: &Network,
-    ) -> Result<endpoint::Options, String> {
-        let signaller = self.signaller()?;
-        self.hand_on(&signaller);
-        let mut driver = DriverConfig {
-            udp_port: u16::try_from(self.udp_port).map_err(|_| "udp-port is above 65535")?,
-            ..DriverConfig::default()
-        };
-        network.apply(&mut driver);
-        Ok(endpoint::Options {
-            name: self.endpoint.clone(),
-            signaller,
-            driver,
-            sessions: endpoint::SessionSettings {
-                retransmission: self.do_retransmission,
-                max_latency_ms: self.max_latency,
-                ice: network.ice()?,
-                ..endpoint::SessionSettings::default()
-            },
-        })
     }
 
     /// Every codec that may be received, most wanted first; the error is for the user.

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
-//! The properties by which elements reach peers behind NATs: STUN, TURN, which candidates, TCP.
+//! The servers by which peers behind NATs are reached: what users write, and what sessions get.
+use super::settings::{Connect, words};
 use gst::glib;
-use rtc_driver::DriverConfig;
 use rtc_session::{IceServer, IceTransportPolicy, rest_credential};
-use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 /// How long a credential made of `turn-secret` is good for. Only new allocations and their renewals
@@ -25,33 +24,7 @@ pub enum TransportPolicy {
     Relay,
 }
 
-/// The properties, as the user wrote them.
-#[derive(Clone, Debug)]
-pub(crate) struct Network {
-    pub(crate) stun_server: String,
-    pub(crate) turn_servers: String,
-    pub(crate) turn_secret: String,
-    pub(crate) ice_servers: gst::Array,
-    pub(crate) policy: TransportPolicy,
-    pub(crate) ice_tcp: bool,
-    pub(crate) tls_ca: String,
-}
-
-impl Default for Network {
-    fn default() -> Self {
-        Self {
-            stun_server: String::new(),
-            turn_servers: String::new(),
-            turn_secret: String::new(),
-            ice_servers: gst::Array::default(),
-            policy: TransportPolicy::default(),
-            ice_tcp: true,
-            tls_ca: String::new(),
-        }
-    }
-}
-
-/// What sessions are made with of it.
+/// What sessions are made with.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct IceSettings {
     servers: Vec<IceServer>,
@@ -82,18 +55,12 @@ impl IceSettings {
     }
 }
 
-impl Network {
-    /// Notes what concerns sockets.
-    pub(crate) fn apply(&self, driver: &mut DriverConfig) {
-        driver.ice_tcp = self.ice_tcp;
-        driver.tls_ca = (!self.tls_ca.is_empty()).then(|| PathBuf::from(&self.tls_ca));
-    }
-
+impl Connect {
     /// What concerns sessions; errors are for the user.
     pub(crate) fn ice(&self) -> Result<IceSettings, String> {
         let mut settings = IceSettings {
             secret: self.turn_secret.clone(),
-            policy: match self.policy {
+            policy: match self.ice_transport_policy {
                 TransportPolicy::All => IceTransportPolicy::All,
                 TransportPolicy::Relay => IceTransportPolicy::Relay,
             },
@@ -214,12 +181,6 @@ fn decoded(text: &str) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
-fn words(list: &str) -> impl Iterator<Item = &str> {
-    list.split(',')
-        .map(str::trim)
-        .filter(|word| !word.is_empty())
-}
-
 #[cfg(test)]
-#[path = "network_test.rs"]
+#[path = "servers_test.rs"]
 mod tests;

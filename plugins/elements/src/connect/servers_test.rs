@@ -2,7 +2,7 @@
 //! What users write for servers.
 use super::*;
 
-fn urls(network: &Network) -> Vec<String> {
+fn urls(network: &Connect) -> Vec<String> {
     let servers = network.ice().unwrap().servers(SystemTime::UNIX_EPOCH);
     let urls = servers.iter().flat_map(IceServer::urls);
     urls.map(ToString::to_string).collect()
@@ -10,16 +10,16 @@ fn urls(network: &Network) -> Vec<String> {
 
 #[test]
 fn by_default_no_server_is_asked() {
-    assert_eq!(urls(&Network::default()), Vec::<String>::new());
+    assert_eq!(urls(&Connect::default()), Vec::<String>::new());
 }
 
 #[test]
 fn servers_may_be_written_as_uris_and_as_webrtcbin_has_them() {
-    let network = Network {
+    let network = Connect {
         stun_server: "stun://example.org:3478".into(),
         turn_servers: "turn://u%40x:p:w@example.org:3478?transport=tcp, turns:u:p@[2001:db8::1]"
             .into(),
-        ..Network::default()
+        ..Connect::default()
     };
     let expected = [
         "stun:example.org:3478",
@@ -29,9 +29,9 @@ fn servers_may_be_written_as_uris_and_as_webrtcbin_has_them() {
     assert_eq!(urls(&network), expected);
     let (_, credential) = turn_server("turn://u%40x:p:w@example.org").unwrap();
     assert_eq!(credential, Some(("u@x".into(), "p:w".into())));
-    let short = Network {
+    let short = Connect {
         stun_server: "example.org".into(),
-        ..Network::default()
+        ..Connect::default()
     };
     assert_eq!(urls(&short), ["stun:example.org"]);
 }
@@ -47,19 +47,19 @@ fn servers_may_be_given_as_structures() {
         .field("username", "u")
         .field("credential", "p")
         .build();
-    let network = Network {
+    let network = Connect {
         ice_servers: gst::Array::new([one, other]),
-        ..Network::default()
+        ..Connect::default()
     };
     assert_eq!(urls(&network), ["stun:example.org", "turn:a", "turns:a"]);
 }
 
 #[test]
 fn a_shared_secret_makes_a_credential_for_each_session() {
-    let network = Network {
+    let network = Connect {
         turn_servers: "turn:example.org".into(),
         turn_secret: "s3cret".into(),
-        ..Network::default()
+        ..Connect::default()
     };
     let settings = network.ice().unwrap();
     let early = settings.servers(SystemTime::UNIX_EPOCH);
@@ -70,12 +70,12 @@ fn a_shared_secret_makes_a_credential_for_each_session() {
 
 #[test]
 fn mistakes_are_explained() {
-    let turn = |servers: &str| Network {
+    let turn = |servers: &str| Connect {
         turn_servers: servers.into(),
-        ..Network::default()
+        ..Connect::default()
     };
-    let relay = |network| Network {
-        policy: TransportPolicy::Relay,
+    let relay = |network| Connect {
+        ice_transport_policy: TransportPolicy::Relay,
         ..network
     };
     for (network, expected) in [
@@ -86,11 +86,11 @@ fn mistakes_are_explained() {
             "transport=udp",
         ),
         (turn("http://u:p@example.org"), "turn:"),
-        (relay(Network::default()), "turn-servers"),
+        (relay(Connect::default()), "turn-servers"),
         (
-            Network {
+            Connect {
                 stun_server: "stun:example.org?transport=udp".into(),
-                ..Network::default()
+                ..Connect::default()
             },
             "stun-server",
         ),
