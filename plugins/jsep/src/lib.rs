@@ -22,6 +22,7 @@ mod description;
 mod error;
 mod extension;
 mod fmtp;
+mod identity;
 mod needed;
 mod negotiated;
 mod negotiator;
@@ -42,6 +43,9 @@ mod write;
 pub use candidate::check_candidate;
 pub use data::MAX_MESSAGE_SIZE;
 pub use error::JsepError;
+pub use identity::{
+    DescribedIdentity, IdentityAssertion, contents_cover, identity_contents, identity_of, with_identity,
+};
 pub use negotiated::{
     NegotiatedCodec, NegotiatedData, NegotiatedExtensions, NegotiatedLine, NegotiatedMedia,
     NegotiatedRecv, NegotiatedSend, NegotiatedTones,
