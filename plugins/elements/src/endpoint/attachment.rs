@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MPL-2.0
 //! What an endpoint tells the elements attached to it.
+use super::Encoding;
 use super::told;
 use crate::data::{Channel, ChannelFault, DataChannel};
+use crate::object::Session;
 use crate::report;
-use rtc_payload::{Codec, MediaKind, Mid, SessionId, TrackId};
+use gst::prelude::*;
+use rtc_payload::{MediaKind, Mid, SessionId, TrackId};
 use rtc_rtp::{CodecParams, ReceivedFrame, ReceivedTone};
 use rtc_session::CandidateError;
 use std::sync::Arc;
@@ -65,14 +68,14 @@ pub(crate) trait Attachment: Send + Sync {
     /// What is to be found at the base address of the pages, as the line at start says it, up to the
     /// closing bracket: `watch at BASE/  (WHEP BASE/whep`.
     fn place(&self, base: &str) -> String;
-    /// The first session negotiated `codec` for `track`: make such frames from now on.
-    fn codec_wanted(&self, _track: TrackId, _codec: &CodecParams) {}
-    /// The last session that took `codec` of `track` is gone.
-    fn codec_released(&self, _track: TrackId, _codec: Codec) {}
+    /// The first session takes this encoding: make such frames from now on, video at so many bit/s.
+    fn encoding_wanted(&self, _encoding: Encoding, _bits_per_second: Option<u64>) {}
+    /// No session takes this encoding any more.
+    fn encoding_released(&self, _encoding: Encoding) {}
     /// A session can't go on without a keyframe; already merged over sessions and rate-limited.
-    fn keyframe_wanted(&self, _track: TrackId, _codec: Codec) {}
-    /// What the sessions that take `codec` of `track` can carry of it, bit/s.
-    fn target_changed(&self, _track: TrackId, _codec: Codec, _bits_per_second: u64) {}
+    fn keyframe_wanted(&self, _encoding: Encoding) {}
+    /// What the sessions that take this encoding can carry of it, bit/s.
+    fn target_changed(&self, _encoding: Encoding, _bits_per_second: u64) {}
     /// Whether tones can be sent now on the audio of `track`.
     fn tones_possible(&self, _track: TrackId, _possible: bool) {}
     /// A tone begins to sound on `track`, and what waits behind it; an empty one: the series is over.
@@ -97,6 +100,26 @@ pub(crate) trait Attachment: Send + Sync {
     fn channel_failed(&self, fault: &ChannelFault) {
         if let Some(element) = self.element() {
             told::post(&element, fault.structure());
+        }
+    }
+    /// The sink pad that feeds a track of this element.
+    fn track_pad(&self, _track: TrackId) -> Option<gst::Pad> {
+        None
+    }
+    /// The source pad that the media of an m-line taken by `media_added` come out of.
+    fn line_pad(&self, _session: SessionId, _mid: &Mid) -> Option<gst::Pad> {
+        None
+    }
+    /// A session begins, nothing was asked of it yet; or it ran when this element came.
+    fn session_added(&self, session: &Session) {
+        if let Some(element) = self.element() {
+            element.emit_by_name::<()>("session-added", &[session]);
+        }
+    }
+    /// A session is over, after `session_ended`.
+    fn session_removed(&self, session: &Session) {
+        if let Some(element) = self.element() {
+            element.emit_by_name::<()>("session-removed", &[session]);
         }
     }
     /// A session is over.

@@ -163,7 +163,9 @@ impl Control {
         self.channels.open.insert((id, key), open);
         let _ = channel.object.set(weak);
         self.to_all(|attachment| attachment.channel_opened(&channel, &object));
+        self.show(id, |model, _, mirror| model.on_channel(&object, mirror));
         object.emit_open();
+        self.show(id, |model, _, mirror| model.tell_channel(&object, "open", mirror));
         channel.settle(|message: &Message| object.emit_message(&message.data, message.text));
     }
 
@@ -182,6 +184,7 @@ impl Control {
             self.report(&open.channel, error);
         }
         open.object.emit_close(error.as_ref());
+        self.show(id, |model, _, mirror| model.on_channel_closed(&open.object, mirror));
     }
 
     /// A session is over.

@@ -7,13 +7,15 @@ use super::keyframe::Merger;
 use super::peer::{Peer, Pending};
 use super::route::Routes;
 use super::tones::Tones;
-use super::track::{Changes, Takers, Track};
+use super::track::{Encoding, Takers, Track};
 use super::{AttachmentId, EndpointError, SessionSettings};
 use crate::data::Hub;
+use crate::object::SessionList;
 use gst::glib;
 use gst::glib::prelude::*;
 use rtc_driver::Handle;
 use rtc_payload::{Codec, SessionId, TrackId};
+use rtc_rtp::Ladder;
 use rtc_session::{Certificate, CodecOffer, Command};
 use rtc_signaller::{EndCode, Signaller, SignallerExt, Wish};
 use std::collections::{BTreeMap, HashMap};
@@ -38,6 +40,7 @@ pub(super) struct Setup {
     pub(super) routes: Routes,
     pub(super) handle: Handle,
     pub(super) hub: Hub,
+    pub(super) list: SessionList,
     pub(super) signaller: Signaller,
     pub(super) certificate: Arc<Certificate>,
     pub(super) sessions: SessionSettings,
@@ -136,8 +139,10 @@ pub(super) struct Control {
     pub(super) attachments: BTreeMap<AttachmentId, Attached>,
     pub(super) tracks: Vec<Track>,
     pub(super) takers: Takers,
-    pub(super) targets: HashMap<(TrackId, Codec), u64>,
-    pub(super) keyframes: Merger<(TrackId, Codec)>,
+    /// Of the inputs with several encodings.
+    pub(super) ladders: HashMap<(TrackId, Codec), Arc<Ladder>>,
+    pub(super) targets: HashMap<Encoding, u64>,
+    pub(super) keyframes: Merger<Encoding>,
     pub(super) peers: HashMap<SessionId, Peer>,
     pub(super) names: HashMap<String, SessionId>,
     pub(super) pending: Vec<Pending>,
@@ -159,6 +164,7 @@ impl Control {
             attachments: BTreeMap::new(),
             tracks: Vec::new(),
             takers: Takers::default(),
+            ladders: HashMap::new(),
             targets: HashMap::new(),
             keyframes: Merger::new(),
             peers: HashMap::new(),
@@ -199,6 +205,9 @@ impl Control {
                     receive,
                 };
                 self.attachments.insert(id, attached);
+                for peer in self.peers.values() {
+                    attachment.session_added(peer.model.session());
+                }
                 self.offer_data(&*attachment);
                 self.start_pending(Instant::now());
             }
@@ -207,6 +216,9 @@ impl Control {
                 let _ = done.send(());
             }
             Message::AddTrack(track) => self.tracks.push(track),
+            Message::TrackLadder(track, codec, ladder) => {
+                self.ladders.insert((track, codec), ladder);
+            }
             Message::TrackCodecs(track, codecs) => self.set_track_codecs(track, codecs),
             Message::RemoveTrack(track) => self.remove_track(track),
             Message::Tones(track, request) => self.send_tones(track, &request),
@@ -230,15 +242,19 @@ impl Control {
 
     fn deadline(&self) -> Option<Instant> {
         let pending = self.pending.iter().map(|pending| pending.deadline).min();
-        [pending, self.keyframes.deadline()]
+        [pending, self.keyframes.deadline(), self.takers.deadline()]
             .into_iter()
             .flatten()
             .min()
     }
 
     fn handle_deadlines(&mut self, now: Instant) {
-        while let Some((track, codec)) = self.keyframes.pop_due(now) {
-            self.to_owner(track, |attachment| attachment.keyframe_wanted(track, codec));
+        while let Some(encoding) = self.keyframes.pop_due(now) {
+            self.to_owner(encoding.track, |a| a.keyframe_wanted(encoding));
+        }
+        if self.takers.deadline().is_some_and(|due| due <= now) {
+            let changes = self.takers.settle(now);
+            self.apply(changes);
         }
         if self.pending.iter().any(|pending| pending.deadline <= now) {
             self.start_pending(now);
@@ -277,9 +293,10 @@ impl Control {
 
     fn remove_track(&mut self, id: TrackId) {
         self.tracks.retain(|track| track.id != id);
-        for key in self.takers.remove_track(id) {
-            self.forget_stream(key);
+        for encoding in self.takers.remove_track(id) {
+            self.forget_encoding(encoding);
         }
+        self.ladders.retain(|(track, _), _| *track != id);
         let mut changed = Vec::new();
         for peer in self.peers.values_mut() {
             if peer.tracks.remove(&id) {
@@ -310,31 +327,15 @@ impl Control {
         let tracks: Vec<_> = tracks.into_iter().map(|track| track.id).collect();
         // The element still hears what is released, so that it can take its encoders down.
         for track in tracks {
-            for (track, codec) in self.takers.remove_track(track) {
-                self.forget_stream((track, codec));
-                self.to_owner(track, |attachment| attachment.codec_released(track, codec));
+            for encoding in self.takers.remove_track(track) {
+                self.forget_encoding(encoding);
+                self.to_owner(track, |attachment| attachment.encoding_released(encoding));
             }
             self.remove_track(track);
         }
         self.drop_receiver(id);
         self.drop_channels(id);
         self.attachments.remove(&id);
-    }
-
-    /// Tells the owners of tracks what a negotiation changed for them.
-    pub(super) fn apply(&mut self, changes: Changes) {
-        for (track, codec) in changes.released {
-            self.forget_stream((track, codec));
-            self.to_owner(track, |attachment| attachment.codec_released(track, codec));
-        }
-        for (track, params) in changes.wanted {
-            self.to_owner(track, |attachment| attachment.codec_wanted(track, &params));
-        }
-    }
-
-    fn forget_stream(&mut self, key: (TrackId, Codec)) {
-        self.keyframes.forget(key);
-        self.targets.remove(&key);
     }
 
     pub(super) fn to_owner(&self, track: TrackId, call: impl FnOnce(&dyn Attachment)) {
@@ -375,6 +376,8 @@ impl Control {
     fn stop(mut self) {
         let signaller = self.setup.signaller.clone();
         for peer in self.peers.values() {
+            peer.model.stop();
+            self.setup.list.remove(peer.model.session());
             self.setup.handle.command(peer.id, Command::Close);
             if !peer.farewell_said {
                 let bye = EndCode::Bye.as_str();

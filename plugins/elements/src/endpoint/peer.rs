@@ -2,13 +2,13 @@
 //! What the control thread knows of one session, and of one that still waits for inputs.
 use super::AttachmentId;
 use super::inbox::Signalled;
+use crate::object::Model;
 use rtc_payload::{Codec, Mid, SessionId, TrackId};
 use rtc_signaller::{Role, Wish};
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
 /// A session that runs.
-#[derive(Debug)]
 pub(super) struct Peer {
     pub(super) id: SessionId,
     /// The session's name in signalling.
@@ -32,11 +32,19 @@ pub(super) struct Peer {
     pub(super) estimate: u64,
     /// Whether the signaller knows that the session is over.
     pub(super) farewell_said: bool,
+    /// What applications see of it.
+    pub(super) model: Model,
 }
 
 impl Peer {
+    /// What each of its video tracks gets of the estimate, bit/s.
+    pub(super) fn video_share(&self) -> u64 {
+        let (audio, video) = self.sent_kinds();
+        rtc_rtp::share(self.estimate, audio, video)
+    }
+
     /// Number of audio and video tracks that are sent.
-    pub(super) fn sent_kinds(&self) -> (u64, u64) {
+    fn sent_kinds(&self) -> (u64, u64) {
         let audio = self
             .sending
             .iter()

@@ -4,10 +4,10 @@ use super::attachment::SessionFault;
 use super::control::{CAT, Control};
 use super::inbox::Signalled;
 use super::peer::{Peer, Pending};
-use crate::encode::rate;
+use super::track::Taken;
 use gst::glib::prelude::*;
 use rtc_driver::SessionOptions;
-use rtc_payload::{Codec, MediaKind, Mid, SessionId, TrackId};
+use rtc_payload::{Codec, MediaKind, Mid, SessionId};
 use rtc_rtp::MediaEvent;
 use rtc_session::{
     CodecOffer, Command, DescriptionKind, Direction, Event, MediaState, SessionError,
@@ -202,13 +202,14 @@ impl Control {
         options.max_latency_ms = settings.max_latency_ms;
         options.ice_servers = settings.ice.servers(SystemTime::now());
         options.ice_transport_policy = settings.ice.policy;
+        let polite = options.polite;
         let id = self.setup.handle.open(options);
         let transceivers = self.transceivers(&pending, sends, &receive_codecs);
         let tracks: HashSet<_> = transceivers.iter().filter_map(|init| init.track).collect();
         let peer = Peer {
             id,
             session: pending.session.clone(),
-            peer: pending.peer,
+            peer: pending.peer.clone(),
             wish: pending.wish,
             may_offer: pending.role == Role::Offer,
             offer_asked: pending.role == Role::Offer,
@@ -218,11 +219,13 @@ impl Control {
             data: false,
             estimate: self.setup.sessions.start_bitrate,
             farewell_said: false,
+            model: self.model(id, &pending.session, &pending.peer, polite),
         };
         gst::info!(CAT, "session {} starts as {id}", peer.session);
         self.peers.insert(id, peer);
+        self.names.insert(pending.session.clone(), id);
+        self.tell_added(id);
         self.begin_channels(id, &pending.session, pending.role);
-        self.names.insert(pending.session, id);
         for init in transceivers {
             self.setup.handle.command(id, Command::AddTransceiver(init));
         }
@@ -291,6 +294,7 @@ impl Control {
     }
 
     pub(super) fn on_session_event(&mut self, id: SessionId, event: Event) {
+        self.show_event(id, &event);
         let Some(peer) = self.peers.get_mut(&id) else {
             return;
         };
@@ -332,6 +336,7 @@ impl Control {
             Event::Media(states) => {
                 self.on_media(id, &states);
                 self.tones_negotiated(id, &states);
+                self.show(id, |model, pads, _| model.on_media(&states, pads));
             }
             Event::Rtp(event) => self.on_rtp(id, event),
             Event::Refused(error) => self.on_refused(id, &error),
@@ -346,11 +351,19 @@ impl Control {
 
     fn on_rtp(&mut self, id: SessionId, event: MediaEvent) {
         match event {
-            MediaEvent::KeyframeWanted { track, codec, .. } => {
-                if self.keyframes.want((track, codec), Instant::now()) {
-                    self.to_owner(track, |attachment| attachment.keyframe_wanted(track, codec));
-                }
-            }
+            MediaEvent::KeyframeWanted {
+                track,
+                codec,
+                layer,
+                ..
+            } => self.on_keyframe_wanted(id, (track, codec), layer),
+            MediaEvent::Layer {
+                track,
+                codec,
+                sent,
+                wanted,
+                ..
+            } => self.on_layer(id, (track, codec), Taken { sent, wanted }),
             MediaEvent::Estimate { bits_per_second } => {
                 if let Some(peer) = self.peers.get_mut(&id) {
                     peer.estimate = bits_per_second;
@@ -370,16 +383,15 @@ impl Control {
 
     /// The m-lines after a negotiation: encoders first, so that they warm up while ICE still runs.
     fn on_media(&mut self, id: SessionId, states: &[MediaState]) {
-        let takes: Vec<_> = states.iter().filter_map(|s| s.sending.clone()).collect();
+        let takes = states.iter().filter_map(|s| s.sending.as_ref());
         let takes: Vec<_> = takes
-            .into_iter()
+            .map(|(track, params)| (*track, params.codec))
             .filter(|(track, _)| self.tracks.iter().any(|known| known.id == *track))
             .collect();
         if let Some(peer) = self.peers.get_mut(&id) {
-            peer.sending = takes.iter().map(|(t, params)| (*t, params.codec)).collect();
+            peer.sending.clone_from(&takes);
         }
-        let changes = self.takers.set(id, &takes);
-        self.apply(changes);
+        self.set_taken(id, &takes);
         self.retarget(id);
         self.update_receivers(id, states);
         let nothing = self
@@ -388,38 +400,6 @@ impl Control {
             .is_some_and(|peer| peer.sending.is_empty() && peer.receiving.is_empty() && !peer.data);
         if nothing {
             self.end(id, EndCode::NotAcceptable, NO_COMMON_CODEC);
-        }
-    }
-
-    /// New targets for the encoders that feed a session.
-    fn retarget(&mut self, id: SessionId) {
-        let Some(peer) = self.peers.get(&id) else {
-            return;
-        };
-        for key in peer.sending.clone() {
-            let (track, codec): (TrackId, Codec) = key;
-            if codec.kind() == MediaKind::Audio {
-                continue;
-            }
-            let mut shares: Vec<u64> = self
-                .takers
-                .sessions(key)
-                .filter_map(|session| self.peers.get(&session))
-                .map(|peer| {
-                    let (audio, video) = peer.sent_kinds();
-                    rate::share(peer.estimate, audio, video)
-                })
-                .collect();
-            let Some(target) = rate::target(&mut shares) else {
-                continue;
-            };
-            let settings = &self.setup.sessions;
-            let target = target.clamp(settings.min_bitrate, settings.max_bitrate);
-            let old = self.targets.get(&key).copied().unwrap_or(0);
-            if rate::differs(old, target) {
-                self.targets.insert(key, target);
-                self.to_owner(track, |a| a.target_changed(track, codec, target));
-            }
         }
     }
 
@@ -456,8 +436,7 @@ impl Control {
 
     fn on_closed(&mut self, id: SessionId, error: Option<SessionError>) {
         self.tones_over(id);
-        let changes = self.takers.set(id, &[]);
-        self.apply(changes);
+        self.set_taken(id, &[]);
         let mids: Vec<Mid> = match self.peers.get(&id) {
             Some(peer) => peer.receiving.keys().cloned().collect(),
             None => return,
@@ -466,9 +445,12 @@ impl Control {
             self.remove_receiver(id, &mid);
         }
         self.end_channels(id);
+        self.show(id, |model, _, mirror| model.on_closed(error.as_ref(), mirror));
         let Some(peer) = self.peers.remove(&id) else {
             return;
         };
+        let session = peer.model.session().clone();
+        self.setup.list.remove(&session);
         self.names.remove(&peer.session);
         gst::info!(CAT, "session {} is over: {error:?}", peer.session);
         let fault = error.filter(|error| !matches!(error, SessionError::PeerClosed));
@@ -489,6 +471,7 @@ impl Control {
             });
         }
         self.to_all(|attachment| attachment.session_ended(id));
+        self.to_all(|attachment| attachment.session_removed(&session));
         // Those that remain may afford more, or less, without it.
         for other in self.peers.keys().copied().collect::<Vec<_>>() {
             self.retarget(other);

@@ -101,12 +101,14 @@ impl Control {
         let able = states.iter().filter(|state| state.sends_tones);
         let tracks = able.filter_map(|state| Some(state.sending.as_ref()?.0));
         self.tones.sessions.entry(id).or_default().tracks = tracks.collect();
+        self.show_can_insert(id);
         self.tell_can_insert();
     }
 
     pub(super) fn tones_connected(&mut self, id: SessionId, state: ConnectionState) {
         let takes = self.tones.sessions.entry(id).or_default();
         takes.connected = state == ConnectionState::Connected;
+        self.show_can_insert(id);
         self.tell_can_insert();
     }
 
@@ -116,6 +118,13 @@ impl Control {
             self.to_owner(track, |attachment| attachment.tone_changed(track, "", ""));
         }
         self.tell_can_insert();
+    }
+
+    fn show_can_insert(&mut self, id: SessionId) {
+        let takes = self.tones.sessions.get(&id);
+        let takes = takes.filter(|takes| takes.connected);
+        let takes = takes.map_or_else(Vec::new, |takes| takes.tracks.clone());
+        self.show(id, |model, _, _| model.on_tones_possible(&takes));
     }
 
     fn tell_can_insert(&mut self) {
@@ -140,6 +149,7 @@ impl Control {
         tone: &str,
         buffer: &str,
     ) {
+        self.show(id, |model, _, mirror| model.on_tone(track, tone, buffer, mirror));
         if self.tones.is_told(track, id, tone.is_empty()) {
             self.to_owner(track, |a| a.tone_changed(track, tone, buffer));
         }

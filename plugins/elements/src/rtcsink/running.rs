@@ -6,6 +6,7 @@ use super::imp::RtcSink;
 use super::settings::Settings;
 use super::stream::{Stream, Wishes};
 use crate::connect::{Connect, Role};
+use crate::encode::hint::Tuning;
 use crate::control::Steering;
 use crate::endpoint::{AttachmentId, Endpoint};
 use crate::fault::{self, Fault};
@@ -27,6 +28,7 @@ pub(super) struct Running {
     start_bitrate: u64,
     steering: Option<Arc<Steering>>,
     layers: u32,
+    tuning: Tuning,
 }
 
 impl Running {
@@ -64,6 +66,7 @@ impl RtcSink {
             start_bitrate: settings.start_bitrate.into(),
             steering: Steering::new(settings.steering(), &*self.obj()),
             layers: settings.layers,
+            tuning: settings.tuning(),
         };
         *self.running() = Some(running.clone());
         if let Some(steering) = running.steering() {
@@ -108,6 +111,7 @@ impl RtcSink {
                 start_bitrate: running.start_bitrate,
                 codecs: running.codecs.clone(),
                 layers: running.layers,
+                tuning: running.tuning,
             },
         );
     }

@@ -69,6 +69,11 @@ impl Attachment for Receiver {
         Some(stream.queue.clone())
     }
 
+    fn line_pad(&self, session: SessionId, mid: &Mid) -> Option<gst::Pad> {
+        let streams = self.0.upgrade()?.imp().streams_of(session, Some(mid));
+        Some(streams.first()?.pad.clone().upcast())
+    }
+
     fn media_settled(&self, session: SessionId) {
         let Some(src) = self.0.upgrade() else {
             return;
