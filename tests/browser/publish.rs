@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 /// Side of the square that recorded frames are scaled to.
-const SIDE: usize = 16;
+pub(crate) const SIDE: usize = 16;
 const FRAME: usize = SIDE * SIDE * 3;
 
 fn published_camera_is_recorded(browser: Browser) {
@@ -58,7 +58,7 @@ fn published_camera_is_recorded(browser: Browser) {
 
 /// What Chromium's fake devices play: a red and a blue half, and a tone of 1 kHz. (Firefox's own show changing
 /// colours and, by a preference, sound the same tone.)
-fn fake_devices(folder: &Path) -> serde_json::Value {
+pub(crate) fn fake_devices(folder: &Path) -> serde_json::Value {
     let (video, audio) = (folder.join("camera.y4m"), folder.join("microphone.wav"));
     launch(&format!(
         "compositor name=c sink_1::xpos=320 ! video/x-raw,format=I420,width=640,height=480,framerate=30/1 ! y4menc ! filesink location={} \
@@ -96,7 +96,7 @@ fn launch(line: &str) {
     );
 }
 
-fn assert_red_and_blue(video: &[u8]) {
+pub(crate) fn assert_red_and_blue(video: &[u8]) {
     let frame = video.chunks_exact(FRAME).last().expect("there are frames");
     let pixel = |x: usize| &frame[(SIDE / 2 * SIDE + x) * 3..][..3];
     let close = |pixel: &[u8], wanted: [i32; 3]| {
@@ -117,7 +117,7 @@ fn assert_red_and_blue(video: &[u8]) {
     );
 }
 
-fn assert_changing(video: &[u8]) {
+pub(crate) fn assert_changing(video: &[u8]) {
     let mut different: Vec<&[u8]> = video.chunks_exact(FRAME).collect();
     different.sort_unstable();
     different.dedup();
@@ -129,7 +129,7 @@ fn assert_changing(video: &[u8]) {
 }
 
 /// Most of the second before the last is a tone of 1 kHz: its share of the energy by Goertzel's algorithm.
-fn assert_tone(audio: &[u8]) {
+pub(crate) fn assert_tone(audio: &[u8]) {
     let samples: Vec<f64> = audio
         .chunks_exact(2)
         .map(|pair| f64::from(i16::from_le_bytes([pair[0], pair[1]])))

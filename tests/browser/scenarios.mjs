@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 // What a browser does and measures in each scenario. Functions given to `evaluate` run in the page.
+export * from "./call_page.mjs";
 export * from "./data_pages.mjs";
 export * from "./data_scenarios.mjs";
 

@@ -3,6 +3,7 @@
 use crate::lab::{Lab, Program, repository};
 use serde_json::Value;
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 /// A browser the tests drive.
@@ -36,13 +37,18 @@ impl Browser {
     }
 
     /// Starts a scenario; `job` needs `url` and `scenario` at the least.
-    pub fn start(self, lab: &Lab, mut job: Value) -> Program {
+    pub fn start(self, lab: &Lab, job: Value) -> Program {
+        Program::start(self.driver(lab, job))
+    }
+
+    /// The driver with a job.
+    pub(crate) fn driver(self, lab: &Lab, mut job: Value) -> Command {
         job["browser"] = self.name().into();
         let mut command = lab.command("node");
         command
             .current_dir(repository().join("tests"))
             .args(["browser/drive.mjs", &job.to_string()]);
-        Program::start(command)
+        command
     }
 
     /// Runs a scenario to its end.

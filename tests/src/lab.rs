@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 //! A network namespace of a test's own, and the programs that run in it.
 use std::ffi::OsStr;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -20,11 +21,7 @@ pub struct Lab {
 impl Lab {
     /// A new namespace, or the reason why there can be none here (not root, no `ip`).
     pub fn new() -> Result<Self, String> {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("rtc{}n{number}", std::process::id());
-        ip(&["netns", "add", &name])?;
-        let lab = Self { name };
+        let lab = Self::bare()?;
         let inside = |arguments: &[&str]| {
             let all: Vec<&str> = ["-n", &lab.name]
                 .into_iter()
@@ -39,6 +36,47 @@ impl Lab {
         inside(&["link", "set", "vb", "up"])?;
         inside(&["route", "add", "default", "dev", "va"])?;
         Ok(lab)
+    }
+
+    /// A new namespace with nothing in it.
+    ///
+    /// # Errors
+    /// The reason why there can be none here (not root, no `ip`).
+    pub fn bare() -> Result<Self, String> {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("rtc{}n{number}", std::process::id());
+        ip(&["netns", "add", &name])?;
+        Ok(Self { name })
+    }
+
+    /// Its name, as `ip netns` has it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Moves the calling thread into the namespace, for good, with all threads it will start.
+    ///
+    /// # Panics
+    /// If the kernel does not let it in.
+    pub fn enter(&self) {
+        let file = std::fs::File::open(format!("/run/netns/{}", self.name))
+            .expect("the namespace has a name");
+        let network = Some(rustix::thread::LinkNameSpaceType::Network);
+        rustix::thread::move_into_link_name_space(file.as_fd(), network)
+            .expect("whoever may make a namespace may enter it");
+    }
+
+    /// Runs `ip` in the namespace, as in `link set vb down`.
+    ///
+    /// # Panics
+    /// With its own words, if it fails.
+    pub fn ip(&self, line: &str) {
+        let arguments: Vec<&str> = ["-n", &self.name]
+            .into_iter()
+            .chain(line.split_whitespace())
+            .collect();
+        ip(&arguments).unwrap_or_else(|why| panic!("{why}"));
     }
 
     /// A command that will run in the namespace, with our plugin on GStreamer's path.
@@ -68,6 +106,7 @@ impl Drop for Lab {
         {
             if let Ok(pid) = std::str::from_utf8(pid)
                 && !pid.is_empty()
+                && *pid != *std::process::id().to_string()
             {
                 let _ = Command::new("kill").args(["-9", pid]).status();
             }
@@ -140,9 +179,29 @@ pub struct Program {
 
 impl Program {
     /// Starts it, with both outputs read.
-    pub fn start(mut command: Command) -> Self {
+    pub fn start(command: Command) -> Self {
+        Self::start_with(command, Stdio::null())
+    }
+
+    /// Starts it, with both outputs read and its standard input open for [`Program::say`].
+    pub fn start_listening(command: Command) -> Self {
+        Self::start_with(command, Stdio::piped())
+    }
+
+    /// Writes a line to its standard input.
+    ///
+    /// # Panics
+    /// If it does not listen, or listens no more.
+    pub fn say(&mut self, line: &str) {
+        let input = self.child.stdin.as_mut().expect("it listens");
+        if let Err(error) = writeln!(input, "{line}") {
+            panic!("{error}; printed:\n{}", self.printed());
+        }
+    }
+
+    fn start_with(mut command: Command, input: Stdio) -> Self {
         command
-            .stdin(Stdio::null())
+            .stdin(input)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let mut child = command.spawn().expect("the program starts");

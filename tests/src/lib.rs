@@ -4,6 +4,8 @@ pub mod browser;
 pub mod data;
 pub mod lab;
 pub mod link;
+pub mod page;
 pub mod pair;
 pub mod swarm;
+pub mod throttle;
 pub mod usage;
