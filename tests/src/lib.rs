@@ -7,5 +7,4 @@ pub mod link;
 pub mod page;
 pub mod pair;
 pub mod swarm;
-pub mod throttle;
 pub mod usage;
