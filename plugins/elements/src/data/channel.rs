@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MPL-2.0
 //! One open data channel of one session: its outbox, and where its messages go.
+use super::envelope;
 use super::lane::Lane;
 use super::object::DataChannel;
 use super::outbox::Outbox;
+use super::timeline::{Timeline, Timelines};
 use bytes::Bytes;
 use gst::glib;
 use rtc_driver::Handle;
@@ -88,6 +90,8 @@ pub(crate) struct Channel {
     pub(crate) closed_by_us: AtomicBool,
     pub(crate) object: OnceLock<glib::WeakRef<DataChannel>>,
     pub(crate) opened: Instant,
+    /// The videos that the session receives.
+    timelines: Arc<Timelines>,
     /// The input it belongs to, which knows it as long as it is open.
     lane: Option<Arc<Lane>>,
     outbox: Mutex<Outbox>,
@@ -111,6 +115,7 @@ impl Channel {
         by_peer: bool,
         valve: Arc<Valve>,
         lane: Option<Arc<Lane>>,
+        timelines: Arc<Timelines>,
     ) -> Self {
         Self {
             session: valve.session,
@@ -121,6 +126,7 @@ impl Channel {
             closed_by_us: AtomicBool::new(false),
             object: OnceLock::new(),
             opened: Instant::now(),
+            timelines,
             lane,
             outbox: Mutex::new(Outbox::new(init.low_threshold, Instant::now())),
             init,
@@ -205,6 +211,16 @@ impl Channel {
 
     pub(crate) fn outbox(&self) -> MutexGuard<'_, Outbox> {
         lock(&self.outbox)
+    }
+
+    /// Whether its messages come in envelopes.
+    pub(crate) fn is_synced(&self) -> bool {
+        envelope::video_of(&self.init.protocol).is_some()
+    }
+
+    /// The times of the video that its messages belong to, if that is received here.
+    pub(crate) fn timeline(&self) -> Option<Arc<Timeline>> {
+        self.timelines.at(envelope::video_of(&self.init.protocol)?)
     }
 
     /// Adds a reader.

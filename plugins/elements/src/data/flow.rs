@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 //! From message to buffer: which caps, which time, which meta.
+use super::envelope::{Envelope, Kind};
 use super::{CAT, Item, meta, template_caps};
 use gst::prelude::*;
 use gst_base::prelude::*;
@@ -17,15 +18,30 @@ impl Flow {
     /// The buffer of a message; `None` if nothing behind the source takes its kind, or the clock stands.
     pub(crate) fn buffer(&mut self, source: &gst_base::BaseSrc, item: Item) -> Option<gst::Buffer> {
         let Item { channel, message } = item;
+        let envelope = match channel.is_synced() {
+            true => Envelope::open(&message.data),
+            false => None,
+        };
+        let kind = envelope.as_ref().map_or(
+            if message.text {
+                Kind::Text
+            } else {
+                Kind::Bytes
+            },
+            |envelope| envelope.kind,
+        );
+        let rtp_time = envelope.as_ref().map(|envelope| envelope.rtp_time);
+        let data = envelope.map_or(message.data, |envelope| envelope.payload);
+        let pts = rtp_time.and_then(|rtp_time| channel.timeline()?.pts(rtp_time));
         let now = source.current_running_time()?;
-        let Some(caps) = self.choose(source, message.text, &message.data) else {
+        let Some(caps) = self.choose(source, kind, &data) else {
             if !std::mem::replace(&mut self.warned, true) {
                 gst::warning!(
                     CAT,
                     obj = source,
                     "messages of `{}` are dropped: nothing behind takes {}",
                     channel.init.label,
-                    if message.text { "text" } else { "binary" }
+                    if kind.is_text() { "text" } else { "binary" }
                 );
             }
             return None;
@@ -37,30 +53,33 @@ impl Flow {
             self.caps = Some(caps);
         }
         let waited = u64::try_from(message.arrived.elapsed().as_nanos()).unwrap_or(0);
-        let mut buffer = match message.data.is_empty() {
+        let arrived = now.saturating_sub(gst::ClockTime::from_nseconds(waited));
+        let mut buffer = match data.is_empty() {
             true => gst::Buffer::new(),
-            false => gst::Buffer::from_slice(message.data),
+            false => gst::Buffer::from_slice(data),
         };
         let writable = buffer.get_mut().expect("a new buffer has one owner");
-        writable.set_pts(now.saturating_sub(gst::ClockTime::from_nseconds(waited)));
-        meta::attach(writable, &channel, message.text);
+        writable.set_pts(pts.unwrap_or(arrived));
+        meta::attach(writable, &channel, message.text, rtp_time);
         Some(buffer)
     }
 
     /// The caps for a message, the most fitting that downstream takes.
-    fn choose(&mut self, source: &gst_base::BaseSrc, text: bool, data: &[u8]) -> Option<gst::Caps> {
+    fn choose(&mut self, source: &gst_base::BaseSrc, kind: Kind, data: &[u8]) -> Option<gst::Caps> {
         let pad = source.src_pad();
         if pad.check_reconfigure() || self.allowed.is_none() {
             self.allowed = Some(pad.peer_query_caps(Some(&TEMPLATE)));
         }
         let allowed = self.allowed.as_ref()?;
-        let names: &[&str] = match text {
-            true => &[TEXT, JSON, BYTES, KLV],
-            false => &[BYTES, KLV, TEXT, JSON],
+        let names: &[&str] = match kind {
+            Kind::Text => &[TEXT, JSON, BYTES, KLV],
+            Kind::Json => &[JSON, TEXT, BYTES, KLV],
+            Kind::Bytes => &[BYTES, KLV, TEXT, JSON],
+            Kind::Klv => &[KLV, BYTES, TEXT, JSON],
         };
         let fit = |name: &&&str| {
             let is_text = [TEXT, JSON].contains(name);
-            text || !is_text || std::str::from_utf8(data).is_ok()
+            !is_text || std::str::from_utf8(data).is_ok()
         };
         names.iter().filter(fit).find_map(|name| {
             let structure = allowed.iter().find(|structure| structure.name() == *name)?;

@@ -2,9 +2,10 @@
 //! All open data channels of an endpoint: the io thread's door in, the elements' door out.
 use super::channel::{Channel, Message, OVERHEAD, Valve};
 use super::lane::Lane;
+use super::timeline::{Timeline, Timelines};
 use bytes::Bytes;
 use rtc_driver::Handle;
-use rtc_payload::SessionId;
+use rtc_payload::{Mid, SessionId};
 use rtc_session::{ChannelEvent, ChannelInit, ChannelKey, DataState};
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
@@ -29,6 +30,7 @@ struct Entry {
     channels: HashMap<ChannelKey, Arc<Channel>>,
     /// Channels asked for one session alone, and what they shall send as soon as they are open.
     opening: HashMap<ChannelKey, Opening>,
+    timelines: Arc<Timelines>,
 }
 
 #[derive(Default)]
@@ -47,6 +49,7 @@ impl Hub {
             max_message_size: 0,
             channels: HashMap::new(),
             opening: HashMap::new(),
+            timelines: Arc::default(),
         };
         self.write().sessions.insert(id, entry);
     }
@@ -75,6 +78,12 @@ impl Hub {
     pub(crate) fn find(&self, session: SessionId, key: ChannelKey) -> Option<Arc<Channel>> {
         let table = self.read();
         table.sessions.get(&session)?.channels.get(&key).cloned()
+    }
+
+    /// The times of a video that a session receives; `None` if there is no such session.
+    pub(crate) fn timeline(&self, session: SessionId, mid: &Mid) -> Option<Arc<Timeline>> {
+        let table = self.read();
+        Some(table.sessions.get(&session)?.timelines.of(mid))
     }
 
     /// The open channels with a label, of the session of that name, or of all if it is empty.
@@ -187,7 +196,9 @@ impl Hub {
             return;
         };
         let (key, valve) = (init.key, Arc::clone(&entry.valve));
-        let channel = Channel::new(entry.name.clone(), init, by_peer, valve, lane.clone());
+        let timelines = Arc::clone(&entry.timelines);
+        let name = entry.name.clone();
+        let channel = Channel::new(name, init, by_peer, valve, lane.clone(), timelines);
         let size = entry.max_message_size;
         channel.max_message_size.store(size, Ordering::Relaxed);
         let channel = Arc::new(channel);

@@ -3,7 +3,8 @@
 //!
 //! A custom meta, readable from C by `gst_buffer_get_custom_meta` and from Python by
 //! `Gst.Buffer.get_custom_meta`. Its structure has the fields `session` and `label` (string), `id` (uint, the
-//! SCTP stream), `protocol` (string) and `text` (boolean: sent as text, not as binary).
+//! SCTP stream), `protocol` (string) and `text` (boolean: sent as text, not as binary); and of a message
+//! in step with a video `rtp-timestamp` (uint, that of the frame it belongs to).
 use super::Channel;
 use std::sync::LazyLock;
 
@@ -17,7 +18,12 @@ pub(crate) fn register() {
 }
 
 /// Attaches the meta to a received message.
-pub(crate) fn attach(buffer: &mut gst::BufferRef, channel: &Channel, text: bool) {
+pub(crate) fn attach(
+    buffer: &mut gst::BufferRef,
+    channel: &Channel,
+    text: bool,
+    rtp_time: Option<u32>,
+) {
     register();
     let Ok(mut meta) = gst::meta::CustomMeta::add(buffer, META_NAME) else {
         return; // Only possible for a name that is not registered.
@@ -28,4 +34,5 @@ pub(crate) fn attach(buffer: &mut gst::BufferRef, channel: &Channel, text: bool)
     fields.set("id", channel.init.id.map_or(u32::MAX, u32::from));
     fields.set("protocol", &channel.init.protocol);
     fields.set("text", text);
+    fields.set_if_some("rtp-timestamp", rtp_time);
 }

@@ -9,6 +9,7 @@
 //! The hub is the io thread's door in: it never blocks and calls no application. A reader that is slow
 //! makes the session hold its messages back, so that SCTP holds the peer back; nothing is lost or piled up.
 mod channel;
+mod envelope;
 mod feed;
 mod flow;
 mod hub;
@@ -18,6 +19,7 @@ mod object;
 mod outbox;
 mod queue;
 mod tap;
+mod timeline;
 
 pub(crate) use channel::{Channel, Message};
 pub(crate) use feed::{DataFeed, FeedSetup};
@@ -27,7 +29,9 @@ pub(crate) use lane::Lane;
 pub(crate) use object::DataChannel;
 pub(crate) use object::detail as error_detail;
 pub(crate) use queue::{Item, Next, Queue};
+pub(crate) use envelope::protocol as sync_protocol;
 pub(crate) use tap::{DataTap, TapSetup};
+pub(crate) use timeline::Timeline;
 
 use gst::glib;
 use rtc_session::ChannelKey;

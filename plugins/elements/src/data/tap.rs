@@ -3,6 +3,7 @@
 //!
 //! With nobody there, a live source's messages are dropped, as its pictures are; any other source waits
 //! for the first peer. At EOS it waits until everything is sent and the channels are closed.
+use super::envelope::{Envelope, Kind};
 use super::lane::{Lane, Rings, Room};
 use super::{CAT, ChannelFault, Leaky};
 use bytes::Bytes;
@@ -12,7 +13,7 @@ use gst::subclass::prelude::*;
 use gst_base::prelude::*;
 use gst_base::subclass::prelude::*;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, LazyLock, OnceLock};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 glib::wrapper! {
@@ -30,6 +31,8 @@ pub(crate) struct TapSetup {
     /// It has ended and everything was sent: the channels shall be closed.
     pub(crate) finish: Box<dyn Fn() + Send + Sync>,
     pub(crate) fault: Box<dyn Fn(ChannelFault) + Send + Sync>,
+    /// The RTP timestamp for a message of that running time, if messages go in step with a video.
+    pub(crate) stamp: Box<dyn Fn(gst::ClockTime) -> Option<u32> + Send + Sync>,
 }
 
 impl DataTap {
@@ -54,6 +57,7 @@ mod imp {
         pub(super) setup: OnceLock<TapSetup>,
         /// The caps say that messages are text.
         text: AtomicBool,
+        kind: Mutex<Option<Kind>>,
     }
 
     impl DataTap {
@@ -96,6 +100,28 @@ mod imp {
         fn upstream_is_live(&self) -> bool {
             let mut query = gst::query::Latency::new();
             self.pad().peer_query(&mut query) && query.result().0
+        }
+
+        fn kind(&self) -> MutexGuard<'_, Option<Kind>> {
+            self.kind.lock().unwrap_or_else(PoisonError::into_inner)
+        }
+
+        /// The message in its envelope, if it goes in step with a video.
+        fn sealed(&self, buffer: &gst::BufferRef, payload: &Bytes) -> Option<Bytes> {
+            let segment = self.obj().segment();
+            let segment = segment.downcast_ref::<gst::ClockTime>();
+            let running = segment
+                .and_then(|segment| segment.to_running_time(buffer.pts()?))
+                .or_else(|| self.obj().current_running_time())?;
+            let rtp_time = (self.setup().stamp)(running)?;
+            let kind = self.kind().unwrap_or(Kind::Bytes);
+            let payload = payload.clone();
+            let envelope = Envelope {
+                kind,
+                rtp_time,
+                payload,
+            };
+            Some(envelope.seal())
         }
 
         fn pad(&self) -> gst::Pad {
@@ -170,6 +196,7 @@ mod imp {
             let name = caps.structure(0).map(|structure| structure.name());
             let text = name.is_some_and(|name| TEXTS.contains(&name.as_str()));
             self.text.store(text, Ordering::Relaxed);
+            *self.kind() = name.map(|name| Kind::of(name));
             Ok(())
         }
 
@@ -201,7 +228,11 @@ mod imp {
                 gst::element_imp_warning!(self, gst::StreamError::Format, ("{text}"));
                 return Ok(gst::FlowSuccess::Ok);
             }
-            self.send(&Bytes::from_owner(map), text);
+            let message = Bytes::from_owner(map);
+            match self.sealed(buffer, &message) {
+                Some(sealed) => self.send(&sealed, false),
+                None => self.send(&message, text),
+            }
             Ok(gst::FlowSuccess::Ok)
         }
 

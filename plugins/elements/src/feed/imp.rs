@@ -4,6 +4,7 @@ use super::Setup;
 use super::latency::Lateness;
 use super::queue::{Next, Queue};
 use crate::clock::{self, StreamClock};
+use crate::data::Timeline;
 use crate::transform::{self, FrameFacts};
 use gst::glib;
 use gst::prelude::*;
@@ -31,6 +32,7 @@ struct Fixed {
 
 struct State {
     clock: StreamClock,
+    timeline: Option<Arc<Timeline>>,
     lateness: Lateness,
     caps: Option<gst::Caps>,
     frames: u64,
@@ -49,6 +51,7 @@ impl Feed {
     pub(super) fn set_up(&self, setup: Setup) {
         *self.state() = Some(State {
             clock: setup.clock,
+            timeline: setup.timeline,
             lateness: Lateness::new(setup.latency.0, setup.latency.1),
             caps: None,
             frames: 0,
@@ -154,6 +157,10 @@ impl State {
         self.clock.set_clock_rate(frame.codec.clock_rate());
         let presentation = self.clock.present(frame.rtp_time, arrived, frame.ntp);
         let pts = presentation.pts;
+        if let Some(timeline) = &self.timeline {
+            // What was on the wire: the low 32 bits.
+            timeline.add(frame.rtp_time as u32, pts);
+        }
         let duration = duration(frame.codec, &frame.data);
         let gap = self
             .end

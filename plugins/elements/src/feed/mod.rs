@@ -13,6 +13,7 @@ mod queue;
 pub(crate) use queue::{Queue, WantKeyframe};
 
 use crate::clock::StreamClock;
+use crate::data::Timeline;
 use gst::glib;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
@@ -44,6 +45,8 @@ pub(crate) struct Setup {
     pub(crate) queue: Arc<Queue>,
     pub(crate) outflow: Arc<dyn Outflow>,
     pub(crate) clock: StreamClock,
+    /// Told what time each frame gets.
+    pub(crate) timeline: Option<Arc<Timeline>>,
     /// The least and the most latency to report.
     pub(crate) latency: (gst::ClockTime, gst::ClockTime),
     /// The same for all streams of a session.

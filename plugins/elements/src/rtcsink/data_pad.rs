@@ -6,6 +6,7 @@ use crate::data::{self, DataTap, Lane, Leaky, TapSetup};
 use gst::glib;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
+use rtc_payload::MediaKind;
 use rtc_session::{ChannelInit, ChannelKey};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -40,6 +41,7 @@ impl DataInput {
             let [begin, finish] = [weak.clone(), weak.clone()];
             let elements: [_; 3] = std::array::from_fn(|_| sink.downgrade());
             let [of_begin, of_finish, of_fault] = elements;
+            let (of_stamp, stamped) = (sink.downgrade(), pad.downgrade());
             let leaky = pad.downgrade();
             let setup = TapSetup {
                 lane: Arc::clone(&lane),
@@ -60,6 +62,11 @@ impl DataInput {
                     {
                         input.close(&running);
                     }
+                }),
+                stamp: Box::new(move |running| {
+                    let name = stamped.upgrade()?.imp().settings().sync_to.clone();
+                    let video = of_stamp.upgrade()?.imp().video(&name)?;
+                    Some(video.rtp_time_at(running))
                 }),
                 fault: Box::new(move |fault| {
                     if let Some(sink) = of_fault.upgrade() {
@@ -135,7 +142,7 @@ impl RtcSinkDataPad {
             false => settings.label,
         };
         ChannelInit {
-            protocol: settings.protocol,
+            protocol: self.sync_protocol().unwrap_or(settings.protocol),
             ordered: settings.ordered,
             max_retransmits: u16::try_from(settings.max_retransmits).ok(),
             max_packet_lifetime_ms: u16::try_from(settings.max_packet_lifetime).ok(),
@@ -144,6 +151,17 @@ impl RtcSinkDataPad {
             low_threshold: settings.buffered_amount_low_threshold,
             ..ChannelInit::new(data::new_key(), label)
         }
+    }
+
+    /// The subprotocol of messages that go in step with a video.
+    fn sync_protocol(&self) -> Option<String> {
+        let name = self.imp().settings().sync_to.clone();
+        let sink = self.parent()?.downcast::<RtcSink>().ok()?;
+        let track = sink.imp().video(&name)?.track();
+        let streams = sink.imp().streams();
+        let videos = streams.values().filter(|s| s.kind() == MediaKind::Video);
+        let before = videos.filter(|stream| stream.track() < track).count();
+        Some(data::sync_protocol(before))
     }
 
     /// What is wrong with the settings, for the user.
@@ -160,6 +178,24 @@ impl RtcSinkDataPad {
         if settings.negotiated && settings.id < 0 {
             return Err(format!(
                 "{name} is negotiated but has no id: set id to the stream that both sides use (0-65534)"
+            ));
+        }
+        let sync_to = &settings.sync_to;
+        if !sync_to.is_empty() && !settings.protocol.is_empty() {
+            return Err(format!(
+                "{name} has both sync-to={sync_to} and protocol={}: messages that go in step with a video have \
+                 a subprotocol of their own, so leave protocol empty",
+                settings.protocol
+            ));
+        }
+        let sink = self.parent().and_downcast::<RtcSink>();
+        if let Some(sink) = sink.filter(|_| !sync_to.is_empty())
+            && sink.imp().video(sync_to).is_none()
+        {
+            return Err(format!(
+                "{name} has sync-to={sync_to}, but {} has no video input of that name: name one that is \
+                 linked, as {name}::sync-to=video_0",
+                sink.name()
             ));
         }
         Ok(())
@@ -182,6 +218,7 @@ mod imp {
         pub(super) id: i32,
         pub(super) buffered_amount_low_threshold: u64,
         pub(super) leaky: Leaky,
+        pub(super) sync_to: String,
     }
 
     impl Default for Settings {
@@ -196,6 +233,7 @@ mod imp {
                 id: -1,
                 buffered_amount_low_threshold: 0,
                 leaky: Leaky::None,
+                sync_to: String::new(),
             }
         }
     }
@@ -236,6 +274,11 @@ mod imp {
                      closes the channel of a peer that takes nothing for 5 s while others do; downstream \
                      drops that session's oldest message (changeable at any time)",
         builder(Leaky::None))]
+        #[property(name = "sync-to", get, set, type = String, member = sync_to,
+            blurb = "Name of the video pad of the same element that messages go in step with: each is sent with the \
+                     RTP timestamp of the frame at or before its own time, in an envelope that rtcsrc, \
+                     rtcdatasrc and the page's telemetry.js take off (text; default empty = messages go \
+                     as they are; changeable until READY)")]
         settings: Mutex<Settings>,
         #[property(name = "dropped", type = u64, get = Self::dropped,
             blurb = "Messages dropped, each counted once for every session that did not get it (number; \

@@ -88,8 +88,11 @@ impl Running {
             media.session,
             media.mid.clone(),
         );
+        let is_video = media.kind == MediaKind::Video;
+        let timeline = self.endpoint.timeline(session, &mid).filter(|_| is_video);
         Parts {
             number,
+            timeline,
             clock: shared.clock.stream(stream::clock_rate(media)),
             group: shared.group,
             latency: self.latency,

@@ -3,6 +3,7 @@
 use super::tail::Tail;
 use super::{RtcSrc, RtcSrcPad};
 use crate::clock::StreamClock;
+use crate::data::Timeline;
 use crate::endpoint::{FrameSink, IncomingMedia};
 use crate::feed::{Feed, Queue, Setup, WantKeyframe};
 use gst::glib;
@@ -30,6 +31,8 @@ pub(super) struct Parts {
     /// The pad's number among those of its kind.
     pub(super) number: u32,
     pub(super) clock: StreamClock,
+    /// Of a video, for the messages that go with it.
+    pub(super) timeline: Option<Arc<Timeline>>,
     pub(super) group: gst::GroupId,
     pub(super) latency: (gst::ClockTime, gst::ClockTime),
     pub(super) want_keyframe: WantKeyframe,
@@ -52,6 +55,7 @@ impl Stream {
             queue: Arc::clone(&queue),
             outflow: tail.clone(),
             clock: parts.clock,
+            timeline: parts.timeline,
             latency: parts.latency,
             group: parts.group,
             stream_id: stream_id.clone(),

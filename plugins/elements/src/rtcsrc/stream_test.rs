@@ -47,6 +47,7 @@ impl Bench {
         };
         let parts = Parts {
             number: 0,
+            timeline: None,
             clock: SessionClock::default().stream(codec.clock_rate()),
             group: gst::GroupId::next(),
             latency: (gst::ClockTime::ZERO, gst::ClockTime::from_mseconds(500)),
