@@ -346,6 +346,32 @@ impl Negotiator {
         self.last_text.clone()
     }
 
+    /// What becomes of a track whose m-line is gone. A peer that stopped an m-line on which it sent is done
+    /// with what it sent, and ours goes on on another; one that stopped what was ours alone, or did not
+    /// take it up, has refused it.
+    fn let_go(&mut self, mut transceiver: Transceiver) {
+        if transceiver.track.is_none() {
+            return;
+        }
+        let before = self.agreed.as_ref().zip(transceiver.line.as_ref());
+        let before = before.and_then(|(agreed, line)| agreed.remote.sections.get(line.index));
+        if transceiver.stopping && before.is_some_and(|section| section.direction.sends()) {
+            let again = self.new_transceiver(TransceiverInit {
+                kind: transceiver.kind,
+                direction: transceiver.wanted,
+                track: transceiver.track,
+                codecs: transceiver.codecs,
+                stream: transceiver.stream,
+            });
+            self.transceivers.push(again);
+            return;
+        }
+        transceiver.line = None;
+        transceiver.stopping = false;
+        transceiver.negotiated_codecs = None;
+        self.refused.push(transceiver);
+    }
+
     /// Ends a negotiation: m-lines that either side rejected lose their transceivers.
     pub(crate) fn settle(&mut self, agreed: Agreed) {
         let rejected = |index: usize| {
@@ -362,13 +388,9 @@ impl Negotiator {
         }
         let index_of = |t: &Transceiver| t.line.as_ref().map(|line| line.index);
         let gone = |t: &mut Transceiver| t.stopping || index_of(t).is_some_and(rejected);
-        for mut transceiver in self.transceivers.extract_if(.., gone) {
-            if transceiver.track.is_some() {
-                transceiver.line = None;
-                transceiver.stopping = false;
-                transceiver.negotiated_codecs = None;
-                self.refused.push(transceiver);
-            }
+        let gone: Vec<_> = self.transceivers.extract_if(.., gone).collect();
+        for transceiver in gone {
+            self.let_go(transceiver);
         }
         for transceiver in &mut self.transceivers {
             if transceiver.line.is_some() {

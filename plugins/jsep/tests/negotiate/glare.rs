@@ -72,6 +72,29 @@ fn two_hundred_crossing_offers_end_stable() {
 }
 
 #[test]
+fn a_track_outlives_the_peer_s_own_on_its_m_line() {
+    let (mut ours, mut page) = (sender(1, Codec::Opus), sender(2, Codec::Opus));
+    negotiate(&mut page, &mut ours);
+    let shared = page.transceivers()[0].id;
+    page.stop(shared).unwrap();
+    negotiate(&mut page, &mut ours);
+    assert!(ours.media().lines.is_empty());
+    assert!(ours.negotiation_needed(), "what we send goes on");
+    let (offer, _) = negotiate(&mut ours, &mut page);
+    assert_eq!(
+        offer.matches("m=audio").count(),
+        1,
+        "on the m-line that is free"
+    );
+    assert!(ours.media().send[0].active);
+    // Now it is ours alone: stopping it is a refusal.
+    let ours_alone = page.transceivers()[0].id;
+    page.stop(ours_alone).unwrap();
+    negotiate(&mut page, &mut ours);
+    assert!(!ours.negotiation_needed());
+}
+
+#[test]
 fn rollback_of_our_offer_takes_its_mids_back() {
     let (mut a, mut b) = (sender(1, Codec::Vp8), receiver());
     let first = a.create_offer(&transport("aaaa")).unwrap();
