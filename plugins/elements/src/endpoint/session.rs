@@ -11,7 +11,7 @@ use rtc_payload::{Codec, MediaKind, Mid, SessionId};
 use rtc_rtp::MediaEvent;
 use rtc_session::{
     CodecOffer, Command, DescriptionKind, Direction, Event, MediaState, SessionError,
-    TransceiverInit,
+    SignalingState, TransceiverInit,
 };
 use rtc_signaller::{EndCode, Role, SignallerExt, Wish};
 use std::collections::{HashMap, HashSet};
@@ -326,6 +326,10 @@ impl Control {
                 );
                 let session = peer.session.clone();
                 self.to_all(|attachment| attachment.server_failed(&session, &error));
+            }
+            Event::Signaling(SignalingState::Stable) => {
+                // If there is still need for the offer that was asked for, the session says so.
+                peer.offer_asked = false;
             }
             Event::NegotiationNeeded if peer.may_offer && !peer.offer_asked => {
                 peer.offer_asked = true;
