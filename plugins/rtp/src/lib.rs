@@ -26,6 +26,9 @@ mod beginning;
 mod beginning_test;
 mod block;
 mod budget;
+mod catch_up;
+#[cfg(test)]
+mod catch_up_test;
 mod choice;
 mod clock;
 mod demux;
@@ -57,6 +60,8 @@ mod packetize;
 #[cfg(test)]
 mod pair_test;
 mod params;
+#[cfg(test)]
+mod probe_test;
 mod receive;
 mod reception;
 mod replay;
@@ -74,6 +79,7 @@ mod train;
 mod twcc;
 
 pub use block::PacketBlock;
+pub use catch_up::MAX_CAUGHT_UP;
 pub use clock::WallClock;
 pub use error::RtpError;
 pub use event::{MediaEvent, ReceivedFrame};

@@ -376,7 +376,7 @@ impl Media {
         let own = [
             self.next_report,
             self.feedback.deadline(),
-            queued.then(|| self.pacer.next()),
+            (queued || self.estimator.prober.sending().is_some()).then(|| self.pacer.next()),
         ];
         senders
             .chain(receivers)

@@ -17,10 +17,16 @@ const MAX_CONTROL: usize = 256;
 /// The pacer sends at so many times the estimate, to empty its queue after a large frame.
 const PACING: f64 = 1.5;
 const PACING_FULL: f64 = 1.05;
+/// What is repeated to fill a probe is so at a time, seconds.
+const BURST: f64 = 0.005;
 /// What waits shall have left after so long where the path was not full of late, seconds; the first
 /// frame sooner, for it is what a viewer waits for.
 const DRAIN: f64 = 0.1;
 const FIRST_DRAIN: f64 = 0.05;
+/// So many frames wait only where a viewer is given past ones to catch up with: megabytes that would burst
+/// any buffer on the way, bit/s.
+const MANY_FRAMES: usize = 12;
+const CATCH_UP: f64 = 20e6;
 /// A queue that old on a full path is dropped, and the stream starts again at a keyframe, unless what
 /// waits is soon sent: an encoder that follows the estimate makes less by now.
 const STALE: Duration = Duration::from_millis(800);
@@ -65,12 +71,18 @@ impl Media {
             true => DRAIN,
             false => FIRST_DRAIN,
         };
-        Some(rate.max(queued as f64 * 8.0 / drain))
+        let mut hurry = queued as f64 * 8.0 / drain;
+        let frames = self.senders.iter().map(SendStream::queued_frames).max();
+        if frames.is_some_and(|frames| frames > MANY_FRAMES) {
+            hurry = hurry.min(CATCH_UP);
+        }
+        Some(rate.max(hurry))
     }
 
     /// Writes the next train: tones, then audio, both at once, then repeats, then video, as the pacer allows.
     pub(crate) fn next_train(&mut self, now: Instant) -> Option<Train> {
         self.keys.as_ref()?;
+        self.fill_probe(now);
         if !self.senders.iter().any(SendStream::has_work) {
             self.pacer.rest();
             return None;
@@ -78,7 +90,10 @@ impl Media {
         if let Some(at) = self.senders.iter().position(SendStream::has_tones) {
             return self.write(at, Queue::Tones, usize::MAX, now);
         }
-        let rate = self.pacing(now);
+        let rate = match self.estimator.prober.sending() {
+            Some((rate, _)) => Some(rate),
+            None => self.pacing(now),
+        };
         let audio = |s: &SendStream| s.params.kind == MediaKind::Audio && s.has_queued();
         let train = match self.senders.iter().position(audio) {
             Some(at) => self.write(at, Queue::Frames, usize::MAX, now),
@@ -101,10 +116,27 @@ impl Media {
             }
         };
         let train = train?;
+        self.estimator.prober.sent(train.contents.len(), now);
         if let Some(rate) = rate {
             self.pacer.sent(train.contents.len(), rate);
         }
         Some(train)
+    }
+
+    /// Where a probe is under way and nothing waits, something is repeated.
+    fn fill_probe(&mut self, now: Instant) {
+        let Some((rate, left)) = self.estimator.prober.sending() else {
+            return;
+        };
+        if !self.senders.iter().any(SendStream::may_fill) {
+            self.estimator.prober.cancel();
+        } else if !self.senders.iter().any(SendStream::has_work) && self.pacer.next() <= now {
+            let burst = left.min((rate / 8.0 * BURST) as usize + 1);
+            let mut able = self.senders.iter_mut().filter(|stream| stream.may_fill());
+            if !able.any(|stream| stream.fill(burst)) {
+                self.estimator.prober.cancel();
+            }
+        }
     }
 
     fn write(&mut self, at: usize, queue: Queue, budget: usize, now: Instant) -> Option<Train> {
@@ -126,7 +158,8 @@ impl Media {
             Queue::Frames => stream.write(out, budget),
             Queue::Repeats => stream.write_repeats(out, budget),
         };
-        if let (Queue::Repeats, Some(train)) = (queue, &train) {
+        let probes = self.estimator.prober.sending().is_some();
+        if let (Queue::Repeats, Some(train), false) = (queue, &train, probes) {
             self.repeats.add(train.contents.len(), now);
         }
         if first && train.is_some() {

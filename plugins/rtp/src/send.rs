@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 //! One sending stream: from shared blocks to sealed packets of one viewer, and their repetition.
+use crate::catch_up::MAX_CAUGHT_UP;
 use crate::estimate::SentLog;
 use crate::header::{HeaderTemplate, PerPacket};
 use crate::history::{Chunk, History};
@@ -16,8 +17,11 @@ use std::time::{Duration, Instant};
 
 /// Repeats waiting at most; a peer that asks for more asks again.
 const MAX_REPEATS: usize = 512;
-/// Blocks waiting for the pacer at most, whatever their size.
-const MAX_QUEUED: usize = 256;
+/// Packets repeated at a time to fill a probe.
+const MAX_FILL: u64 = 32;
+/// Blocks waiting for the pacer at most, whatever their size: all that a viewer may have to catch up with, and
+/// what comes meanwhile.
+const MAX_QUEUED: usize = MAX_CAUGHT_UP + 256;
 /// Keyframe requests are merged to two a second.
 pub(crate) const KEYFRAME_GAP: Duration = Duration::from_millis(500);
 
@@ -282,6 +286,14 @@ impl SendStream {
         true
     }
 
+    /// Gives the newest block that waits another RTP time.
+    pub(crate) fn retime_newest(&mut self, block: &Arc<PacketBlock>, rtp_time: u32) {
+        let newest = self.queue.back_mut();
+        if let Some(queued) = newest.filter(|queued| Arc::ptr_eq(&queued.block, block)) {
+            queued.rtp_time = rtp_time;
+        }
+    }
+
     /// Gives up what waits; video then starts again at a keyframe.
     pub(crate) fn drop_queue(&mut self) {
         self.counters.dropped_frames += self.queue.len() as u64;
@@ -308,6 +320,11 @@ impl SendStream {
     /// Payload bytes that wait.
     pub(crate) fn queued_bytes(&self) -> usize {
         self.queued_bytes
+    }
+
+    /// Frames that wait.
+    pub(crate) fn queued_frames(&self) -> usize {
+        self.queue.len()
     }
 
     pub(crate) fn has_queued(&self) -> bool {
@@ -372,6 +389,28 @@ impl SendStream {
         {
             self.repeats.push_back(number);
         }
+    }
+
+    /// Whether it may repeat what nobody asked for: a repeat without RTX is no packet of its own.
+    pub(crate) fn may_fill(&self) -> bool {
+        self.rtx.is_some() && self.params.active && self.is_video()
+    }
+
+    /// Queues its newest packets for repetition, so that at least `bytes` wait to be repeated: of use to nobody
+    /// but the path is measured with them. `false` if there is nothing to be had.
+    pub(crate) fn fill(&mut self, bytes: usize) -> bool {
+        let mut left = bytes;
+        let newest = (1..=MAX_FILL).filter_map(|back| self.next.checked_sub(back));
+        for number in newest {
+            let Some(chunk) = self.history.get(number).filter(|_| left > 0) else {
+                break;
+            };
+            let index = chunk.index + (number - chunk.first) as usize;
+            let payload = chunk.block.payloads.get(index);
+            left = left.saturating_sub(payload.map_or(0, <[u8]>::len));
+            self.repeats.push_back(number);
+        }
+        left < bytes
     }
 
     /// Writes packets that wait, one train of at most about `budget` bytes but at least one packet.

@@ -2,6 +2,7 @@
 //! The estimate: grown, held and cut by queueing delay, loss and what arrives.
 use super::delay::QueueDelay;
 use super::loss::LossRate;
+use super::probe::Prober;
 use super::rate::AckedRate;
 use super::{Arrival, SentLog};
 use std::time::{Duration, Instant};
@@ -29,6 +30,10 @@ const CARRIED: f64 = 0.9;
 const HEAVY_LOSS: f64 = 0.10;
 /// Loss above this near the rate the path was full at is no time to grow (a policer has no queue).
 const SOME_LOSS: f64 = 0.04;
+/// The application is the limit where the estimate is so many times what arrives.
+const LIMITED: f64 = 1.3;
+/// No more is probed for than so many times what arrives, and a megabit.
+const PROBED: f64 = 4.0;
 /// Without feedback for so long, while packets leave, the estimate halves.
 const SILENCE: Duration = Duration::from_secs(1);
 /// How long the path must have had room to be thought of as far wider than what is sent.
@@ -69,6 +74,7 @@ pub(crate) struct Estimator {
     /// The estimate before the peer fell silent, to be regained fast.
     regain: Option<f64>,
     remb: Option<f64>,
+    pub(crate) prober: Prober,
 }
 
 impl Estimator {
@@ -92,6 +98,7 @@ impl Estimator {
             last_arrival: None,
             regain: None,
             remb: None,
+            prober: Prober::default(),
         }
     }
 
@@ -164,6 +171,7 @@ impl Estimator {
             self.follow_clock(at);
             self.delay.sample(at, at.saturating_sub(sent_at));
             self.acked.sample(at, sent.size + untold);
+            self.prober.told(sent.at, at, sent.size);
             if Some(sent.at) > self.last_cut {
                 self.loss.sample(false);
             }
@@ -217,11 +225,26 @@ impl Estimator {
         } else if let (Some(acked), true) = (acked, queue < ROOM && !lossy) {
             self.grow(acked, elapsed.min(0.2));
         }
+        self.probe(acked, now);
         let (min, max) = (self.limits.min as f64, self.limits.max as f64);
         self.rate = self.rate.clamp(min, max.max(min));
     }
 
+    /// Takes what a probe found, and sees whether another is worth it.
+    fn probe(&mut self, acked: Option<f64>, now: Instant) {
+        let acked = acked.unwrap_or(0.0);
+        let most = (PROBED * acked + 1e6).min(self.limits.max as f64);
+        if let Some(found) = self.prober.result(self.rate, most, !self.ever_full, now)
+            && self.delay.seconds() < ROOM
+        {
+            self.rate = self.rate.max(found);
+        }
+        let limited = self.rate > LIMITED * acked && self.delay.seconds() < ROOM;
+        self.prober.consider(self.rate, most, limited, now);
+    }
+
     fn full(&mut self, now: Instant) {
+        self.prober.full(now);
         self.last_cut = Some(now);
         self.last_narrow = now;
         self.ever_full = true;

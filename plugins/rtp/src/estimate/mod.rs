@@ -9,6 +9,7 @@ mod estimator;
 mod feedback;
 mod log;
 mod loss;
+mod probe;
 mod rate;
 
 pub(crate) use estimator::{Estimator, Limits};
