@@ -8,13 +8,16 @@ use rtc_session::{
     Certificate, Command, ConnectionState, DescriptionKind, Direction, Event, TransceiverInit,
 };
 use serde_json::json;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// How long all viewers of a round may take to their first frame.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// More frames of a viewer than these are not noted.
+const MAX_SEEN: usize = 100_000;
 
 /// More delays than these are not noted.
 const MAX_DELAYS: usize = 4_000_000;
@@ -26,7 +29,15 @@ struct Viewer {
     /// Of [`Self::frames`], those before the present watch.
     earlier: u64,
     gaps: u64,
+    /// Of the present watch.
+    keyframes: u64,
     bytes: u64,
+    /// RTP time and arrival of each frame of the present watch.
+    seen: Vec<(u32, Instant)>,
+    /// The sizes of its pictures, each change noted.
+    sizes: Vec<(u16, u16)>,
+    /// The UDP port it receives at.
+    port: Option<u16>,
     resource: Option<String>,
     connected: bool,
     closed: bool,
@@ -115,6 +126,8 @@ impl Swarm {
         for viewer in self.viewers.values_mut() {
             viewer.earlier = viewer.frames;
             viewer.bytes = 0;
+            viewer.keyframes = 0;
+            viewer.seen.clear();
         }
         self.delays = Some(vec![]);
         let before = Usage::of(std::process::id()).map_or(0.0, |usage| usage.cpu_seconds);
@@ -153,12 +166,50 @@ impl Swarm {
             frames: 0,
             earlier: 0,
             gaps: 0,
+            keyframes: 0,
             bytes: 0,
+            seen: vec![],
+            sizes: vec![],
+            port: None,
             resource: None,
             connected: false,
             closed: false,
         };
         self.viewers.insert(session, viewer);
+    }
+
+    /// The UDP ports of the viewers, of those that have made their offer.
+    pub fn ports(&self) -> Vec<u16> {
+        self.viewers.values().filter_map(|v| v.port).collect()
+    }
+
+    /// The size of each viewer's newest pictures.
+    pub fn sizes(&self) -> Vec<Option<(u16, u16)>> {
+        let sizes = self.viewers.values().map(|v| v.sizes.last().copied());
+        sizes.collect()
+    }
+
+    /// Lets time pass until what is asked of the swarm holds; whether it did within `limit`.
+    pub fn until(&mut self, limit: Duration, done: impl Fn(&Self) -> bool) -> bool {
+        self.hear_until(limit, &done);
+        done(self)
+    }
+
+    /// Frames of the present watch that one viewer had and another, between its first and last, had not.
+    fn missed(&self) -> u64 {
+        let mut viewers = self.viewers.values();
+        let first = viewers.find_map(|v| v.seen.first()).map_or(0, |(t, _)| *t);
+        let base = first.wrapping_sub(1 << 31);
+        let viewers = self.viewers.values();
+        let all: BTreeSet<u32> = viewers.flat_map(|v| v.times(base)).collect();
+        let missed = |viewer: &Viewer| {
+            let own: BTreeSet<u32> = viewer.times(base).collect();
+            match (own.first(), own.last()) {
+                (Some(first), Some(last)) => all.range(first..=last).count() - own.len(),
+                _ => all.len(),
+            }
+        };
+        self.viewers.values().map(missed).sum::<usize>() as u64
     }
 
     /// Every viewer says goodbye.
@@ -197,7 +248,12 @@ impl Swarm {
 
     fn hear(&mut self, heard: Heard) {
         match heard {
-            Heard::Event(session, Event::LocalDescription { sdp, .. }) => self.post(session, sdp),
+            Heard::Event(session, Event::LocalDescription { sdp, .. }) => {
+                if let Some(viewer) = self.viewers.get_mut(&session) {
+                    viewer.port = port_of(&sdp);
+                }
+                self.post(session, sdp);
+            }
             Heard::Event(session, event) => {
                 self.note_delay(&event);
                 if let Some(viewer) = self.viewers.get_mut(&session) {
@@ -261,11 +317,28 @@ impl Swarm {
             "bits_per_second": sum(|v| v.bytes) as f64 * 8.0 / seconds,
             "first_frame_ms_median": first.get(first.len() / 2),
             "first_frame_ms_last": first.last(),
+            "keyframes": self.viewers.values().map(|v| v.keyframes).max(),
+            "missed": self.missed(),
+            "longest_gap_ms": self.viewers.values().map(Viewer::longest_gap).max().unwrap_or_default().as_millis() as u64,
+            "sizes": self.viewers.values().map(|v| &v.sizes).collect::<Vec<_>>(),
         })
     }
 }
 
 impl Viewer {
+    /// RTP times of the frames of the present watch, all less `base`, so that none wraps.
+    fn times(&self, base: u32) -> impl Iterator<Item = u32> {
+        let times = self.seen.iter().map(|(time, _)| *time);
+        times.map(move |time| time.wrapping_sub(base))
+    }
+
+    /// The longest time between two frames of the present watch.
+    fn longest_gap(&self) -> Duration {
+        let arrivals = self.seen.windows(2);
+        let gaps = arrivals.map(|two| two[1].1.saturating_duration_since(two[0].1));
+        gaps.max().unwrap_or_default()
+    }
+
     /// Frames of the present watch.
     fn watched(&self) -> u64 {
         self.frames - self.earlier
@@ -277,6 +350,14 @@ impl Viewer {
             Event::Rtp(MediaEvent::Frame(frame)) if frame.codec.kind() == MediaKind::Video => {
                 self.frames += 1;
                 self.bytes += frame.data.len() as u64;
+                self.keyframes += u64::from(frame.info.keyframe);
+                if self.seen.len() < MAX_SEEN {
+                    self.seen.push((frame.rtp_time as u32, frame.arrived));
+                }
+                let size = frame.info.width.zip(frame.info.height);
+                if let Some(size) = size.filter(|size| self.sizes.last() != Some(size)) {
+                    self.sizes.push(size);
+                }
                 if self.first_frame.is_none() {
                     self.first_frame = Some(self.asked.elapsed());
                 } else if frame.discontinuity {
@@ -287,6 +368,12 @@ impl Viewer {
             _ => {}
         }
     }
+}
+
+/// The port of the first host candidate of a description.
+fn port_of(sdp: &str) -> Option<u16> {
+    let candidate = sdp.lines().find(|line| line.starts_with("a=candidate:"))?;
+    candidate.split(' ').nth(5)?.parse().ok()
 }
 
 /// NTP seconds in 32.32 fixed point as the system's time; they count from 1900 (RFC 5905 §6).

@@ -15,6 +15,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut swarm = Swarm::new(url)?;
     for round in 0..rounds {
         swarm.come(viewers, Duration::from_millis(pace));
+        println!("ports: {:?}", swarm.ports());
         println!("watching");
         let mut report = swarm.watch(Duration::from_secs_f64(seconds));
         report["round"] = round.into();
