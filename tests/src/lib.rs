@@ -7,4 +7,5 @@ pub mod link;
 pub mod page;
 pub mod pair;
 pub mod swarm;
+pub mod throttle;
 pub mod usage;
