@@ -353,9 +353,7 @@ impl Negotiator {
         if transceiver.track.is_none() {
             return;
         }
-        let before = self.agreed.as_ref().zip(transceiver.line.as_ref());
-        let before = before.and_then(|(agreed, line)| agreed.remote.sections.get(line.index));
-        if transceiver.stopping && before.is_some_and(|section| section.direction.sends()) {
+        if transceiver.stopping && transceiver.peer_sent {
             let again = self.new_transceiver(TransceiverInit {
                 kind: transceiver.kind,
                 direction: transceiver.wanted,
@@ -395,6 +393,9 @@ impl Negotiator {
         for transceiver in &mut self.transceivers {
             if transceiver.line.is_some() {
                 transceiver.by_offer = false;
+                transceiver.peer_sent |= index_of(transceiver)
+                    .and_then(|index| agreed.remote.sections.get(index))
+                    .is_some_and(|section| section.direction.sends());
                 transceiver.negotiated_codecs = Some(transceiver.codecs.clone());
             }
         }

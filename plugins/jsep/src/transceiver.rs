@@ -28,6 +28,8 @@ pub(crate) struct Transceiver {
     pub(crate) stopping: bool,
     /// The application stopped it: its m-line is to be switched off.
     pub(crate) stopped: bool,
+    /// The peer has sent on its m-line.
+    pub(crate) peer_sent: bool,
     /// What the sender was negotiated for: a change of codecs since may need a new negotiation.
     pub(crate) negotiated_codecs: Option<Vec<CodecOffer>>,
 }
@@ -57,6 +59,7 @@ impl Transceiver {
             by_offer: false,
             stopping: false,
             stopped: false,
+            peer_sent: false,
             negotiated_codecs: None,
         }
     }
