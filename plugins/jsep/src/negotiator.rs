@@ -353,7 +353,7 @@ impl Negotiator {
         if transceiver.track.is_none() {
             return;
         }
-        if transceiver.stopping && transceiver.peer_sent {
+        if transceiver.peer_sent {
             let again = self.new_transceiver(TransceiverInit {
                 kind: transceiver.kind,
                 direction: transceiver.wanted,

@@ -78,9 +78,7 @@ fn a_track_outlives_the_peer_s_own_on_its_m_line() {
     let shared = page.transceivers()[0].id;
     page.stop(shared).unwrap();
     // As it is when an offer of ours is on its way: the answer already sends no more.
-    let (_, answer) = negotiate(&mut ours, &mut page);
-    assert!(answer.contains("a=inactive"), "{answer}");
-    negotiate(&mut page, &mut ours);
+    negotiate(&mut ours, &mut page);
     assert!(ours.media().lines.is_empty());
     assert!(ours.negotiation_needed(), "what we send goes on");
     let (offer, _) = negotiate(&mut ours, &mut page);
