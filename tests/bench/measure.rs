@@ -130,7 +130,7 @@ pub(crate) fn first_frames(
     Ok(out)
 }
 
-fn swarm(lab: &Lab, whep: &str, arguments: [String; 4]) -> Result<Program, String> {
+pub(crate) fn swarm(lab: &Lab, whep: &str, arguments: [String; 4]) -> Result<Program, String> {
     let own = std::env::current_exe().map_err(|error| error.to_string())?;
     let mut command = lab.command(own.with_file_name("viewer-swarm"));
     command.arg(whep).args(arguments);

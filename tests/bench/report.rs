@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 //! The results as Markdown, CSV and a plot.
+use crate::bottleneck::{self, Passage};
 use crate::machine::Machine;
 use crate::measure::{Row, load};
 use crate::plot::{Line, svg};
@@ -32,6 +33,7 @@ pub(crate) struct Results {
     pub(crate) raw: Vec<Row>,
     pub(crate) first: Vec<FirstFrames>,
     pub(crate) crowd: Vec<Row>,
+    pub(crate) bottlenecks: Vec<Passage>,
     /// Runs that came to nothing, and why.
     pub(crate) faults: Vec<String>,
 }
@@ -47,6 +49,7 @@ impl Results {
             raw: vec![],
             first: vec![],
             crowd: vec![],
+            bottlenecks: vec![],
             faults: vec![],
         }
     }
@@ -80,6 +83,7 @@ impl Results {
         }
         self.first_frames(&mut out);
         self.crowds(&mut out);
+        bottleneck::table(&mut out, &self.bottlenecks);
         if !self.faults.is_empty() {
             out.push_str("\n## What came to nothing\n\n");
             for fault in &self.faults {

@@ -27,6 +27,9 @@ pub(crate) enum Input {
     Encoded(PathBuf),
     /// 640x360 at 30 frames a second, to be encoded as VP8 at 1 Mbit/s.
     Raw,
+    /// 960x540 at 30 frames a second, to be encoded as VP8 at 0.3 Mbit/s at first and as much as the path
+    /// allows, up to 8 Mbit/s, after. So many seconds of it are a picture that needs little.
+    Adaptive { quiet: u32 },
 }
 
 /// One that runs.
@@ -55,11 +58,16 @@ impl Subject {
         }
     }
 
-    /// Starts it in the lab and waits until it listens.
+    /// Starts it in the lab and waits until it listens on the loopback interface.
     pub(crate) fn start(self, lab: &Lab, input: &Input) -> Result<Sender, String> {
+        self.start_at(lab, input, "127.0.0.1")
+    }
+
+    /// The same at another address of the lab.
+    pub(crate) fn start_at(self, lab: &Lab, input: &Input, host: &str) -> Result<Sender, String> {
         let mut sender = match self {
-            Self::Ours => ours(lab, input),
-            Self::Webrtcsink => webrtcsink(lab, input),
+            Self::Ours => ours(lab, input, host),
+            Self::Webrtcsink => webrtcsink(lab, input, host),
             Self::Webrtcbin => webrtcbin(lab, input),
         }?;
         std::thread::sleep(SETTLE);
@@ -85,24 +93,48 @@ fn source(input: &Input) -> String {
             "videotestsrc is-live=true pattern=ball ! video/x-raw,width=640,height=360,framerate=30/1"
                 .to_owned()
         }
+        Input::Adaptive { quiet } => adaptive(*quiet),
     }
 }
 
-fn ours(lab: &Lab, input: &Input) -> Result<Sender, String> {
-    let options = match input {
+/// Both elements have these properties.
+fn options(input: &Input) -> &'static str {
+    match input {
         Input::Encoded(_) => "",
         Input::Raw => "video-caps=video/x-vp8 start-bitrate=1000000 max-bitrate=1000000",
-    };
-    let mut program = lab.launch(&format!("{} ! rtcsink {options}", source(input)));
+        Input::Adaptive { .. } => "video-caps=video/x-vp8 start-bitrate=300000 max-bitrate=8000000",
+    }
+}
+
+/// Moving rings, which take all bits there are; before them a still picture.
+fn adaptive(quiet: u32) -> String {
+    const FORM: &str = "video/x-raw,format=I420,width=960,height=540,framerate=30/1";
+    let rings = format!("videotestsrc pattern=zone-plate kx2=20 ky2=20 kt=1 ! {FORM}");
+    match quiet {
+        0 => format!("{rings} ! timeoverlay ! identity sync=true"),
+        seconds => format!(
+            "videotestsrc pattern=circular num-buffers={} ! {FORM} ! c. {rings} ! c. \
+             concat name=c ! timeoverlay ! identity sync=true",
+            seconds * 30
+        ),
+    }
+}
+
+fn ours(lab: &Lab, input: &Input, host: &str) -> Result<Sender, String> {
+    let options = options(input);
+    let mut program = lab.launch(&format!(
+        "{} ! rtcsink web-address={host}:8080 {options}",
+        source(input)
+    ));
     let line = program.try_wait_for("address", START, |line| line.contains(" at http://"))?;
     let whep = format!("{}/whep", origin(&line)?);
     Ok(Sender { program, whep })
 }
 
-fn webrtcsink(lab: &Lab, input: &Input) -> Result<Sender, String> {
+fn webrtcsink(lab: &Lab, input: &Input, host: &str) -> Result<Sender, String> {
     let options = match input {
         Input::Encoded(_) => "video-caps=video/x-h264",
-        Input::Raw => "video-caps=video/x-vp8 start-bitrate=1000000 max-bitrate=1000000",
+        _ => options(input),
     };
     let folder = peer_folder();
     let mut command = lab.command("gst-launch-1.0");
@@ -116,9 +148,7 @@ fn webrtcsink(lab: &Lab, input: &Input) -> Result<Sender, String> {
         .args(["!", "whepserversink", "do-fec=false", "stun-server="])
         .args(options.split_whitespace())
         .arg("signaller::stun-server=")
-        .arg(format!(
-            "signaller::host-addr=http://127.0.0.1:{PEER_PORT}/"
-        ));
+        .arg(format!("signaller::host-addr=http://{host}:{PEER_PORT}/"));
     let mut program = Program::start(command);
     let end = Instant::now() + START;
     while !usage::listens(program.pid(), PEER_PORT) {
@@ -129,7 +159,7 @@ fn webrtcsink(lab: &Lab, input: &Input) -> Result<Sender, String> {
     }
     Ok(Sender {
         program,
-        whep: format!("http://127.0.0.1:{PEER_PORT}/whep/endpoint"),
+        whep: format!("http://{host}:{PEER_PORT}/whep/endpoint"),
     })
 }
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MPL-2.0
 //! `make bench`: what a viewer costs the sender, ours and its peers turn about in one run.
 //!
-//! `bench-table [encoded] [raw] [first] [crowd]` runs those parts (default all). `BENCH_SECONDS`
+//! `bench-table [encoded] [raw] [first] [crowd] [bottleneck]` runs those parts (default all). `BENCH_SECONDS`
 //! (default 20) is how long viewers watch, `BENCH_ROUNDS` (default 1) how often each run is made.
+mod bottleneck;
 mod machine;
 mod measure;
 mod media;
@@ -10,6 +11,7 @@ mod plot;
 mod report;
 mod subject;
 
+use bottleneck::SCENARIOS;
 use measure::{Plan, Row, first_frames};
 use report::{FirstFrames, Results};
 use std::fs;
@@ -67,6 +69,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     if wants("crowd") {
         let input = Input::Encoded(media::encoded(&media::SMALL, out)?);
         bench.crowds(&input);
+    }
+    if wants("bottleneck") {
+        bench.bottlenecks();
     }
     bench.results.write(out)?;
     println!("bench: written to {}", out.join("RESULTS.md").display());
@@ -154,6 +159,34 @@ impl Bench {
                     let first = why.lines().next().unwrap_or_default();
                     let fault = format!("first frames, {label}, {}: {first}", subject.name());
                     self.results.faults.push(fault);
+                }
+            }
+        }
+    }
+
+    /// Every scenario with each subject, turn about.
+    fn bottlenecks(&mut self) {
+        let wanted = std::env::var("BENCH_SCENARIOS").unwrap_or_default();
+        for round in 0..self.rounds {
+            for scenario in SCENARIOS.iter().filter(|s| s.is_wanted(&wanted)) {
+                let mut order = vec![Subject::Ours, Subject::Webrtcsink];
+                order.retain(|subject| subject.missing().is_none());
+                if round % 2 == 1 {
+                    order.reverse();
+                }
+                for subject in order {
+                    match scenario.run(subject) {
+                        Ok(row) => {
+                            println!("bench: {row}");
+                            self.results.bottlenecks.push(row);
+                        }
+                        Err(why) => {
+                            let what = format!("{}, {}", scenario.name, subject.name());
+                            println!("bench: {what}: {why}");
+                            let first = why.lines().next().unwrap_or_default();
+                            self.results.faults.push(format!("{what}: {first}"));
+                        }
+                    }
                 }
             }
         }
