@@ -7,11 +7,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each crate of the house may use of the house, as its Cargo.toml's `[dependencies]` say it.
-const EDGES: [(&str, &[&str]); 10] = [
+const EDGES: [(&str, &[&str]); 11] = [
     ("plugins/payload", &[]),
     ("plugins/rtp", &["rtc-payload"]),
     ("plugins/jsep", &["rtc-payload"]),
-    ("plugins/session", &["rtc-payload", "rtc-rtp", "rtc-jsep"]),
+    ("plugins/sctp", &[]),
+    (
+        "plugins/session",
+        &["rtc-payload", "rtc-rtp", "rtc-jsep", "rtc-sctp"],
+    ),
     ("plugins/driver", &["rtc-session", "rtc-rtp", "rtc-payload"]),
     (
         "plugins/elements",
@@ -33,10 +37,11 @@ const EDGES: [(&str, &[&str]); 10] = [
 ];
 
 /// Crates in which time and bytes come in as arguments.
-const SANS_IO: [&str; 4] = [
+const SANS_IO: [&str; 5] = [
     "plugins/payload",
     "plugins/rtp",
     "plugins/jsep",
+    "plugins/sctp",
     "plugins/session",
 ];
 
@@ -82,6 +87,7 @@ fn crates_use_only_what_is_below_them() {
                     "rtc-payload",
                     "rtc-rtp",
                     "rtc-jsep",
+                    "rtc-sctp",
                     "rtc-session",
                     "rtc-driver",
                 ]

@@ -13,13 +13,8 @@ const MESSAGES_A_TURN: usize = 256;
 impl Channels {
     /// Takes an SCTP packet that DTLS decrypted.
     pub(crate) fn handle_packet(&mut self, packet: &[u8], now: Instant) {
-        let Some(association) = &mut self.association else {
-            return;
-        };
-        // While messages are held, those that came may be many; the peer repeats what is not taken.
-        if !association.handle_packet(packet, now) && !self.holding {
-            let reason = "the peer sends many small pieces of messages it does not complete";
-            self.end(sctp_failed(reason), now);
+        if let Some(association) = &mut self.association {
+            association.handle_packet(packet, now);
         }
     }
 
@@ -35,6 +30,13 @@ impl Channels {
             return Some(now);
         }
         association.deadline()
+    }
+
+    /// ICE chose another pair of addresses (RFC 8831 §5).
+    pub(crate) fn path_changed(&mut self) {
+        if let Some(association) = &mut self.association {
+            association.path_changed();
+        }
     }
 
     /// Whether messages stay in SCTP's window until they are wanted again.

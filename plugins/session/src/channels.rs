@@ -58,7 +58,6 @@ pub(crate) struct Resets {
 /// Everything about data channels in a session.
 #[derive(Debug)]
 pub(crate) struct Channels {
-    name: String,
     pub(crate) association: Option<Association>,
     data: Option<NegotiatedData>,
     state: Option<SctpState>,
@@ -94,9 +93,8 @@ pub(crate) struct Channels {
 }
 
 impl Channels {
-    pub(crate) fn new(name: String) -> Self {
+    pub(crate) fn new() -> Self {
         Self {
-            name,
             association: None,
             data: None,
             state: None,
@@ -259,7 +257,7 @@ impl Channels {
         if !self.ready || self.association.is_some() || self.over.is_some() {
             return;
         }
-        let mut association = Association::new(&self.name, data.local_port, data.remote_port, now);
+        let mut association = Association::new(data.local_port, data.remote_port, now);
         association.connect(now);
         self.association = Some(association);
         self.set_state(SctpState::Connecting);

@@ -39,7 +39,6 @@ mod relay;
 mod request;
 mod requested;
 mod sctp;
-mod sctp_guard;
 mod server;
 mod session;
 mod source;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Messages of one data channel on their way into SCTP, and how many bytes wait (DC-06).
 //!
-//! A message waits here, shared with other sessions, until SCTP has little left of this channel; only then
-//! it is copied. So a session that is slow holds few copies, and channels take turns.
+//! A message waits here until SCTP has little left of this channel, so that channels take turns and what is
+//! too late need not be sent. Its bytes are shared with other sessions and copied into packets alone.
 use crate::dcep::ppid;
 use crate::sctp::{Association, Delivery};
 use bytes::Bytes;
@@ -162,8 +162,8 @@ impl Outgoing {
             };
             // RFC 8831 §6.6: SCTP knows no empty messages; the byte's value does not matter.
             let payload = match queued.data.is_empty() {
-                true => vec![0],
-                false => queued.data.to_vec(),
+                true => Bytes::from_static(&[0]),
+                false => queued.data.clone(),
             };
             let wire = payload.len();
             if !association.send(stream, queued.ppid, payload, delivery) {

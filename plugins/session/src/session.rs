@@ -109,7 +109,7 @@ impl Session {
             dtls: Dtls::new(config.certificate.clone(), config.dtls_version),
             jsep,
             media,
-            channels: Channels::new(config.id.to_string()),
+            channels: Channels::new(),
             config,
             candidates: Candidates::default(),
             events: VecDeque::new(),
@@ -338,7 +338,11 @@ impl Session {
             return;
         }
         self.carry_found(now);
-        self.path = self.ice.path(now);
+        let path = self.ice.path(now);
+        if self.path.is_some() && path.is_some() && path != self.path {
+            self.channels.path_changed();
+        }
+        self.path = path;
         if self.path.is_some() {
             self.dtls.start(now);
         }
