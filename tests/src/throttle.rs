@@ -45,13 +45,17 @@ impl<'a> Throttle<'a> {
             "class add dev lo parent 1: classid 1:{number} htb rate 10gbit"
         ))?;
         self.set("add", number, bits_per_second)?;
-        let port = port.map_or_else(String::new, |port| format!("match ip dport {port} 0xffff"));
-        // Ports of their own before all the rest.
-        let priority = if port.is_empty() { 2 } else { 1 };
-        self.tc(&format!(
-            "filter add dev lo protocol ip parent 1: prio {priority} u32 match ip protocol 17 0xff \
-             {port} flowid 1:{number}"
-        ))?;
+        for (protocol, word, family) in [("ip", "ip", 0), ("ipv6", "ip6", 10)] {
+            let port = port.map_or_else(String::new, |port| {
+                format!("match {word} dport {port} 0xffff")
+            });
+            // Ports of their own before all the rest.
+            let priority = family + if port.is_empty() { 2 } else { 1 };
+            self.tc(&format!(
+                "filter add dev lo protocol {protocol} parent 1: prio {priority} u32 \
+                 match {word} protocol 17 0xff {port} flowid 1:{number}"
+            ))?;
+        }
         Ok(Bottleneck(number))
     }
 
