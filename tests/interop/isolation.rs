@@ -87,10 +87,10 @@ fn viewers_that_stall_starve_or_flood_cost_the_others_nothing() {
     assert_eq!(count(&report, "missed"), 0, "{said}");
     let frames = count(&report, "least_frames");
     assert!(frames >= 30 * STALL.as_secs() * 9 / 10, "{said}");
-    // Two frame times, and what the machine itself makes of them.
+    // Two frame times, and what the machine itself makes of them: the one that floods is a busy process.
     let own = count(&control, "longest_gap_ms").saturating_sub(FRAME_MS);
     let longest = count(&report, "longest_gap_ms");
-    assert!(longest <= 2 * FRAME_MS + 2 * own, "{said}");
+    assert!(longest <= 3 * FRAME_MS + 2 * own, "{said}");
     // Two a second are let through, and a few at the start.
     let keyframes = count(&report, "keyframes");
     assert!(keyframes <= 2 * STALL.as_secs() + 4, "{said}");

@@ -123,6 +123,10 @@ impl Swarm {
     /// Delays are from the frame's time on the sender's clock (its sender reports) to its first packet's
     /// arrival: of use where the sender runs on this machine and means the time of capture.
     pub fn watch(&mut self, time: Duration) -> serde_json::Value {
+        // What came before is not of this watch.
+        while let Ok(heard) = self.heard.try_recv() {
+            self.hear(heard);
+        }
         for viewer in self.viewers.values_mut() {
             viewer.earlier = viewer.frames;
             viewer.bytes = 0;
