@@ -165,12 +165,16 @@ impl Control {
         self.to_all(|attachment| attachment.channel_opened(&channel, &object));
         self.show(id, |model, _, mirror| model.on_channel(&object, mirror));
         object.emit_open();
-        self.show(id, |model, _, mirror| model.tell_channel(&object, "open", mirror));
+        self.show(id, |model, _, mirror| {
+            model.tell_channel(&object, "open", mirror);
+            model.answer_channel(key, &object);
+        });
         channel.settle(|message: &Message| object.emit_message(&message.data, message.text));
     }
 
     fn on_channel_closed(&mut self, id: SessionId, key: ChannelKey, error: Option<ChannelError>) {
         let Some(open) = self.channels.open.remove(&(id, key)) else {
+            self.show(id, |model, _, _| model.refuse_channel(key, error.as_ref()));
             if let Some(error) = error {
                 self.report_unopened(id, key, &error);
             }
@@ -184,7 +188,9 @@ impl Control {
             self.report(&open.channel, error);
         }
         open.object.emit_close(error.as_ref());
-        self.show(id, |model, _, mirror| model.on_channel_closed(&open.object, mirror));
+        self.show(id, |model, _, mirror| {
+            model.on_channel_closed(&open.object, mirror)
+        });
     }
 
     /// A session is over.

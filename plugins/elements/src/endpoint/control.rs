@@ -9,6 +9,7 @@ use super::route::Routes;
 use super::tones::Tones;
 use super::track::{Encoding, Takers, Track};
 use super::{AttachmentId, EndpointError, SessionSettings};
+use crate::connect::signalled_servers;
 use crate::data::Hub;
 use crate::object::SessionList;
 use gst::glib;
@@ -86,6 +87,7 @@ fn connect(signaller: &Signaller, inbox: &Inbox) -> Vec<glib::SignalHandlerId> {
         requested,
         description,
         candidate,
+        servers,
         ended,
         listening,
         failed,
@@ -113,6 +115,12 @@ fn connect(signaller: &Signaller, inbox: &Inbox) -> Vec<glib::SignalHandlerId> {
                 candidate: text.map(Into::into),
                 mid: mid.map(Into::into),
                 index,
+            });
+        }),
+        signaller.connect_ice_servers(move |_, session, structure| {
+            servers(Signalled::IceServers {
+                session: session.into(),
+                servers: signalled_servers(structure),
             });
         }),
         signaller.connect_session_ended(move |_, session, code, text| {
@@ -236,6 +244,12 @@ impl Control {
                     });
                 }
             }
+            Message::Asked(session, ask) => self.on_asked(session, ask),
+            Message::Figures(session, request, selected, json, figures) => {
+                self.show(session, |model, _, _| {
+                    model.answer_stats(request, &selected, json, &figures);
+                });
+            }
             Message::Stop => unreachable!("taken by the loop"),
         }
     }
@@ -311,6 +325,9 @@ impl Control {
     }
 
     pub(super) fn renegotiate(&mut self, id: SessionId) {
+        if self.is_manual() {
+            return;
+        }
         if let Some(peer) = self.peers.get_mut(&id) {
             peer.may_offer = true;
             peer.offer_asked = true;

@@ -3,10 +3,11 @@
 use super::AttachmentId;
 use super::attachment::Attachment;
 use super::track::Track;
+use crate::object::{Ask, Selected};
 use crate::tones::ToneRequest;
 use rtc_payload::{Codec, SessionId, TrackId};
 use rtc_rtp::Ladder;
-use rtc_session::{ChannelInit, ChannelKey, CodecOffer, Event, SessionStats};
+use rtc_session::{ChannelInit, ChannelKey, CodecOffer, Event, IceServer, RequestId, SessionStats};
 use rtc_signaller::{Role, Wish};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -37,6 +38,10 @@ pub(super) enum Message {
     Signalled(Signalled),
     Session(SessionId, Event),
     Stats(Sender<(String, String, SessionStats)>),
+    /// An application asks something of a session.
+    Asked(SessionId, Ask),
+    /// The figures that it asked for.
+    Figures(SessionId, RequestId, Selected, bool, Box<SessionStats>),
     Stop,
 }
 
@@ -58,6 +63,10 @@ pub(super) enum Signalled {
         candidate: Option<String>,
         mid: Option<String>,
         index: i32,
+    },
+    IceServers {
+        session: String,
+        servers: Vec<IceServer>,
     },
     Ended {
         session: String,

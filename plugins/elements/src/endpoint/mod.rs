@@ -14,6 +14,7 @@ mod layers;
 mod objects;
 mod peer;
 mod route;
+mod servers;
 mod session;
 mod told;
 mod tones;
@@ -55,6 +56,8 @@ pub(crate) struct Options {
     pub(crate) driver: DriverConfig,
     /// What sessions are made with.
     pub(crate) sessions: SessionSettings,
+    /// The sessions' certificate; `None` for a new one.
+    pub(crate) certificate: Option<Arc<Certificate>>,
 }
 
 /// What the sessions of an endpoint are made with.
@@ -76,6 +79,10 @@ pub(crate) struct SessionSettings {
     pub(crate) max_sessions: u32,
     /// The longest a receiver waits for a missing packet, milliseconds.
     pub(crate) max_latency_ms: u32,
+    /// Whether applications make and apply descriptions.
+    pub(crate) manual: bool,
+    /// Which side gives way; `None`: what signalling says.
+    pub(crate) polite: Option<bool>,
     /// Servers, and which candidates.
     pub(crate) ice: IceSettings,
 }
@@ -91,6 +98,8 @@ impl Default for SessionSettings {
             dtls_version: DtlsVersion::Auto,
             max_sessions: 0,
             max_latency_ms: 500,
+            manual: false,
+            polite: None,
             ice: IceSettings::default(),
         }
     }
@@ -130,7 +139,12 @@ impl Endpoint {
     }
 
     fn start(options: Options) -> Result<Self, EndpointError> {
-        let certificate = Certificate::generate().map_err(EndpointError::Certificate)?;
+        let certificate = match options.certificate {
+            Some(certificate) => certificate,
+            None => Certificate::generate()
+                .map(Arc::new)
+                .map_err(EndpointError::Certificate)?,
+        };
         let routes = route::Routes::default();
         let (inbox, messages) = inbox::channel();
         let hub = Hub::default();
@@ -145,7 +159,7 @@ impl Endpoint {
             hub: hub.clone(),
             list: sessions.clone(),
             signaller: options.signaller,
-            certificate: Arc::new(certificate),
+            certificate,
             sessions: options.sessions,
         })?;
         Ok(Self {

@@ -2,18 +2,74 @@
 //! The control thread's part for what applications see of sessions.
 use super::AttachmentId;
 use super::control::{Attached, Control};
+use super::inbox::Message;
+use super::peer::Pending;
+use super::session::receiver;
 use super::track::Track;
-use crate::object::{Link, Mirror, Model, Pads};
+use crate::object::{Ask, Link, Mirror, Model, Pads, Setup};
 use gst::prelude::*;
 use rtc_payload::{Mid, SessionId, TrackId};
-use rtc_session::Event;
+use rtc_session::{Command, Event, Request, TransceiverInit};
 use std::collections::{BTreeMap, HashMap};
 
 impl Control {
     /// The objects of a session that was just opened.
-    pub(super) fn model(&self, id: SessionId, name: &str, peer: &str, polite: bool) -> Model {
+    pub(super) fn model(&self, id: SessionId, pending: &Pending, polite: bool) -> Model {
         let handle = self.setup.handle.clone();
-        Model::new(name, peer, polite, false, Link { id, handle })
+        let inbox = self.setup.inbox.clone();
+        let link = Link::new(id, handle, move |ask| {
+            inbox.send(Message::Asked(id, ask));
+        });
+        let setup = Setup {
+            name: &pending.session,
+            peer: &pending.peer,
+            polite,
+            manual: self.setup.sessions.manual,
+            certificate: self.setup.certificate.der(),
+        };
+        Model::new(setup, link)
+    }
+
+    /// Does what an application asked.
+    pub(super) fn on_asked(&mut self, id: SessionId, ask: Ask) {
+        match ask {
+            Ask::AddTransceiver {
+                request,
+                kind,
+                direction,
+                stream,
+            } => {
+                let init = TransceiverInit {
+                    direction,
+                    stream,
+                    ..receiver(kind, &self.receive_codecs())
+                };
+                let request = Command::Request(request, Request::AddTransceiver(init));
+                self.setup.handle.command(id, request);
+                self.renegotiate(id);
+            }
+            Ask::OpenChannel { request, init } => {
+                let key = init.key;
+                self.show(id, |model, _, _| model.expect_channel(key, request));
+                self.open_channel(id, init);
+            }
+            Ask::Stats {
+                request,
+                selected,
+                json,
+            } => {
+                let inbox = self.setup.inbox.clone();
+                self.setup.handle.stats(id, move |stats| {
+                    let stats = Box::new(stats);
+                    inbox.send(Message::Figures(id, request, selected, json, stats));
+                });
+            }
+        }
+    }
+
+    /// With manual negotiation the application gets what the signaller brought.
+    pub(super) fn is_manual(&self) -> bool {
+        self.setup.sessions.manual
     }
 
     /// A session was opened; nothing was asked of it yet.
@@ -29,7 +85,9 @@ impl Control {
     pub(super) fn show_event(&mut self, id: SessionId, event: &Event) {
         // Media have ways of their own, and there are many.
         if !matches!(event, Event::Rtp(_) | Event::Channel(_) | Event::Media(_)) {
-            self.show(id, |model, pads, mirror| model.on_event(event, pads, mirror));
+            self.show(id, |model, pads, mirror| {
+                model.on_event(event, pads, mirror)
+            });
         }
     }
 

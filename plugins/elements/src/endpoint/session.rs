@@ -26,6 +26,7 @@ impl Control {
                 role,
                 wish,
             } => self.on_requested(session, peer, role, wish),
+            Signalled::IceServers { session, servers } => self.on_ice_servers(&session, servers),
             Signalled::Ended {
                 session,
                 code,
@@ -42,9 +43,9 @@ impl Control {
             Signalled::Description { ref session, .. }
             | Signalled::Candidate { ref session, .. } => {
                 let waiting = self.pending.iter_mut().find(|p| p.session == *session);
-                match (waiting, self.names.get(session)) {
+                match (waiting, self.names.get(session).copied()) {
                     (Some(pending), _) => pending.keep(signalled),
-                    (None, Some(id)) => self.pass_on(*id, signalled),
+                    (None, Some(id)) => self.pass_on(id, signalled),
                     (None, None) => gst::debug!(CAT, "a message for no session: {session}"),
                 }
             }
@@ -52,28 +53,45 @@ impl Control {
     }
 
     /// Hands a description or candidate to its session.
-    fn pass_on(&self, id: SessionId, signalled: Signalled) {
-        let command = match signalled {
+    fn pass_on(&mut self, id: SessionId, signalled: Signalled) {
+        let manual = self.is_manual();
+        match signalled {
             Signalled::Description { kind, sdp, session } => {
                 let Some(kind) = DescriptionKind::from_text(&kind) else {
                     gst::warning!(CAT, "{session}: no such kind of description: {kind}");
                     return;
                 };
-                Command::RemoteDescription { kind, sdp }
+                if manual {
+                    self.show(id, |model, _, _| model.tell_description(kind, &sdp));
+                    return;
+                }
+                let command = Command::RemoteDescription { kind, sdp };
+                self.setup.handle.command(id, command);
             }
             Signalled::Candidate {
                 candidate,
                 mid,
                 index,
                 ..
-            } => Command::RemoteCandidate {
-                candidate: candidate.unwrap_or_default(),
-                mid: mid.as_deref().map(Mid::from),
-                index: u16::try_from(index).ok(),
-            },
-            _ => return,
-        };
-        self.setup.handle.command(id, command);
+            } => {
+                let candidate = candidate.unwrap_or_default();
+                let mid = mid.as_deref().map(Mid::from);
+                let index = u16::try_from(index).ok();
+                self.show(id, |model, _, _| match manual {
+                    true => model.tell_remote_candidate(&candidate, mid.as_ref(), index),
+                    false => model.on_remote_candidate(&candidate, mid.as_ref(), index),
+                });
+                if !manual {
+                    let command = Command::RemoteCandidate {
+                        candidate,
+                        mid,
+                        index,
+                    };
+                    self.setup.handle.command(id, command);
+                }
+            }
+            _ => {}
+        }
     }
 
     /// The peer, or signalling itself, ended a session.
@@ -127,6 +145,7 @@ impl Control {
             role,
             wish,
             deadline: Instant::now() + patience,
+            servers: Vec::new(),
             early: Vec::new(),
         });
         self.start_pending(Instant::now());
@@ -201,6 +220,7 @@ impl Control {
         options.congestion_control = settings.congestion_control;
         options.max_latency_ms = settings.max_latency_ms;
         options.ice_servers = settings.ice.servers(SystemTime::now());
+        options.ice_servers.extend(pending.servers.iter().cloned());
         options.ice_transport_policy = settings.ice.policy;
         let polite = options.polite;
         let id = self.setup.handle.open(options);
@@ -219,7 +239,8 @@ impl Control {
             data: false,
             estimate: self.setup.sessions.start_bitrate,
             farewell_said: false,
-            model: self.model(id, &pending.session, &pending.peer, polite),
+            logins: HashMap::new(),
+            model: self.model(id, &pending, polite),
         };
         gst::info!(CAT, "session {} starts as {id}", peer.session);
         self.peers.insert(id, peer);
@@ -229,7 +250,7 @@ impl Control {
         for init in transceivers {
             self.setup.handle.command(id, Command::AddTransceiver(init));
         }
-        if pending.role == Role::Offer {
+        if pending.role == Role::Offer && !self.is_manual() {
             self.setup.handle.command(id, Command::Negotiate);
         }
         for signalled in pending.early {
@@ -239,6 +260,9 @@ impl Control {
 
     /// Which side gives way when offers collide: what signalling says, else the one that offered first.
     fn is_polite(&self, role: Role) -> bool {
+        if let Some(polite) = self.setup.sessions.polite {
+            return polite;
+        }
         let signaller = &self.setup.signaller;
         match signaller.has_property_with_type("polite", bool::static_type()) {
             true => signaller.property("polite"),
@@ -271,7 +295,7 @@ impl Control {
         list
     }
 
-    fn receive_codecs(&self) -> Vec<Codec> {
+    pub(super) fn receive_codecs(&self) -> Vec<Codec> {
         let mut codecs = Vec::new();
         for codec in self.attachments.values().flat_map(|a| &a.receive) {
             if !codecs.contains(codec) {
@@ -295,6 +319,7 @@ impl Control {
 
     pub(super) fn on_session_event(&mut self, id: SessionId, event: Event) {
         self.show_event(id, &event);
+        let manual = self.is_manual();
         let Some(peer) = self.peers.get_mut(&id) else {
             return;
         };
@@ -331,7 +356,7 @@ impl Control {
                 // If there is still need for the offer that was asked for, the session says so.
                 peer.offer_asked = false;
             }
-            Event::NegotiationNeeded if peer.may_offer && !peer.offer_asked => {
+            Event::NegotiationNeeded if peer.may_offer && !peer.offer_asked && !manual => {
                 peer.offer_asked = true;
                 self.setup.handle.command(id, Command::Negotiate);
             }
@@ -342,6 +367,7 @@ impl Control {
                 self.tones_negotiated(id, &states);
                 self.show(id, |model, pads, _| model.on_media(&states, pads));
             }
+            Event::LoginWanted(wanted) => self.on_login_wanted(id, wanted, Instant::now()),
             Event::Rtp(event) => self.on_rtp(id, event),
             Event::Refused(error) => self.on_refused(id, &error),
             Event::Closed(error) => self.on_closed(id, error),
@@ -449,7 +475,9 @@ impl Control {
             self.remove_receiver(id, &mid);
         }
         self.end_channels(id);
-        self.show(id, |model, _, mirror| model.on_closed(error.as_ref(), mirror));
+        self.show(id, |model, _, mirror| {
+            model.on_closed(error.as_ref(), mirror)
+        });
         let Some(peer) = self.peers.remove(&id) else {
             return;
         };
@@ -483,7 +511,7 @@ impl Control {
     }
 }
 
-fn receiver(kind: MediaKind, codecs: &[Codec]) -> TransceiverInit {
+pub(super) fn receiver(kind: MediaKind, codecs: &[Codec]) -> TransceiverInit {
     let codecs = codecs.iter().filter(|codec| codec.kind() == kind);
     TransceiverInit {
         kind,

@@ -137,7 +137,11 @@ mod tests {
     #[test]
     fn a_line_that_makes_no_sense_is_kept_and_nothing_read_of_it() {
         gst::init().unwrap();
-        for line in ["", "candidate:1 1 udp", "candidate:1 1 udp x 1.2.3.4 5 typ host"] {
+        for line in [
+            "",
+            "candidate:1 1 udp",
+            "candidate:1 1 udp x 1.2.3.4 5 typ host",
+        ] {
             let made = structure(line, None, None);
             assert_eq!(made.n_fields(), 1, "{made}");
             assert_eq!(made.get::<&str>("candidate"), Ok(line));

@@ -38,14 +38,26 @@ mod imp {
     #[derive(Debug, Default, glib::Properties)]
     #[properties(wrapper_type = super::DtlsTransport)]
     pub struct DtlsTransport {
-        #[property(name = "state", get, blurb = "W3C's state (read-only)",
-            builder(DtlsTransportState::New))]
+        #[property(
+            name = "state",
+            get,
+            blurb = "W3C's state (read-only)",
+            builder(DtlsTransportState::New)
+        )]
         pub(super) state: Mutex<DtlsTransportState>,
-        #[property(name = "ice-transport", get, nullable,
-            blurb = "The ICE transport below (read-only)")]
+        #[property(
+            name = "ice-transport",
+            get,
+            nullable,
+            blurb = "The ICE transport below (read-only)"
+        )]
         pub(super) ice_transport: Mutex<Option<IceTransport>>,
-        #[property(name = "remote-certificate", get, nullable,
-            blurb = "The certificate that the peer showed, DER; NULL until its fingerprint was verified (read-only)")]
+        #[property(
+            name = "remote-certificate",
+            get,
+            nullable,
+            blurb = "The certificate that the peer showed, DER; NULL until its fingerprint was verified (read-only)"
+        )]
         pub(super) remote_certificate: Mutex<Option<glib::Bytes>>,
     }
 

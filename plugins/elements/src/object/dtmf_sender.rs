@@ -52,11 +52,13 @@ mod imp {
     #[derive(Debug, Default, glib::Properties)]
     #[properties(wrapper_type = super::DtmfSender)]
     pub struct DtmfSender {
-        #[property(name = "can-insert-dtmf", get,
-            blurb = "Whether tones can be sent now (read-only)")]
+        #[property(
+            name = "can-insert-dtmf",
+            get,
+            blurb = "Whether tones can be sent now (read-only)"
+        )]
         pub(super) can_insert_dtmf: Mutex<bool>,
-        #[property(name = "tone-buffer", get,
-            blurb = "Tones that wait (read-only)")]
+        #[property(name = "tone-buffer", get, blurb = "Tones that wait (read-only)")]
         pub(super) tone_buffer: Mutex<String>,
         pub(super) link: OnceLock<Arc<Link>>,
         pub(super) track: Mutex<Option<TrackId>>,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! What every element with sessions has alike: their list, and signals about them.
 use super::Session;
+use crate::connect::login_signal;
 use gst::glib;
 use gst::glib::subclass::Signal;
 use gst::prelude::*;
@@ -70,9 +71,14 @@ pub(crate) fn session_signals<T: HasSessions>() -> Vec<Signal> {
     let session = Session::static_type();
     vec![
         // (session): it begins; nothing was asked of it yet. Also told to an element that comes later.
-        Signal::builder("session-added").param_types([session]).build(),
+        Signal::builder("session-added")
+            .param_types([session])
+            .build(),
         // (session): it is over; its objects may still be read.
-        Signal::builder("session-removed").param_types([session]).build(),
+        Signal::builder("session-removed")
+            .param_types([session])
+            .build(),
+        login_signal(),
         // (id) -> GstRtcSession, or NULL
         Signal::builder("get-session")
             .param_types([String::static_type()])

@@ -64,6 +64,18 @@ impl IceTransport {
         self.imp().locals().clear();
     }
 
+    /// Ours and the peer's.
+    pub(crate) fn candidates(&self) -> (Vec<gst::Structure>, Vec<gst::Structure>) {
+        (self.imp().locals().clone(), self.imp().remotes().clone())
+    }
+
+    /// Our username fragment; `None` before a description.
+    pub(crate) fn local_ufrag(&self) -> Option<String> {
+        let parameters = self.imp().parameters();
+        parameters.controlling?;
+        Some(parameters.local.0.clone())
+    }
+
     /// The pair as a structure; `None` while there is none.
     pub(crate) fn pair(&self) -> Option<gst::Structure> {
         let state = slot::read(&self.imp().state);
@@ -94,17 +106,33 @@ mod imp {
     #[derive(Debug, Default, glib::Properties)]
     #[properties(wrapper_type = super::IceTransport)]
     pub struct IceTransport {
-        #[property(name = "state", get, blurb = "W3C's state (read-only)",
-            builder(IceTransportState::New))]
+        #[property(
+            name = "state",
+            get,
+            blurb = "W3C's state (read-only)",
+            builder(IceTransportState::New)
+        )]
         pub(super) state: Mutex<IceTransportState>,
-        #[property(name = "gathering-state", get, blurb = "W3C's gatheringState (read-only)",
-            builder(IceGatheringState::New))]
+        #[property(
+            name = "gathering-state",
+            get,
+            blurb = "W3C's gatheringState (read-only)",
+            builder(IceGatheringState::New)
+        )]
         pub(super) gathering_state: Mutex<IceGatheringState>,
-        #[property(name = "role", get, blurb = "Which side decides the pair, W3C's role (read-only)",
-            builder(IceRole::Unknown))]
+        #[property(
+            name = "role",
+            get,
+            blurb = "Which side decides the pair, W3C's role (read-only)",
+            builder(IceRole::Unknown)
+        )]
         pub(super) role: Mutex<IceRole>,
-        #[property(name = "component", get, blurb = "W3C's component; RTCP goes with RTP, so always rtp (read-only)",
-            builder(IceComponent::Rtp))]
+        #[property(
+            name = "component",
+            get,
+            blurb = "W3C's component; RTCP goes with RTP, so always rtp (read-only)",
+            builder(IceComponent::Rtp)
+        )]
         component: Mutex<IceComponent>,
         parameters: Mutex<IceParameters>,
         pair: Mutex<Option<SelectedPair>>,

@@ -24,13 +24,17 @@ mod sctp_transport;
 mod sender;
 mod session;
 mod slot;
+mod stats;
 mod transceiver;
 
-pub(crate) use element::{HasSessions, SessionList, session_properties, session_property, session_signals};
-pub(crate) use link::Link;
+pub(crate) use element::{
+    HasSessions, SessionList, session_properties, session_property, session_signals,
+};
+pub(crate) use enums::TriState;
+pub(crate) use link::{Ask, Link, Selected};
 pub(crate) use mirror::Mirror;
-pub(crate) use model::{Model, Pads};
-pub use session::Session;
+pub(crate) use model::{Model, Pads, Setup};
+pub(crate) use session::Session;
 
 use std::sync::LazyLock;
 

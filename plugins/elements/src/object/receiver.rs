@@ -38,11 +38,19 @@ mod imp {
     #[derive(Debug, Default, glib::Properties)]
     #[properties(wrapper_type = super::Receiver)]
     pub struct Receiver {
-        #[property(name = "track", get, nullable,
-            blurb = "The source pad that its media come out of; NULL if there is none (read-only)")]
+        #[property(
+            name = "track",
+            get,
+            nullable,
+            blurb = "The source pad that its media come out of; NULL if there is none (read-only)"
+        )]
         pub(super) track: Mutex<Option<gst::Pad>>,
-        #[property(name = "transport", get, nullable,
-            blurb = "What carries it; NULL before a description has its m-line (read-only)")]
+        #[property(
+            name = "transport",
+            get,
+            nullable,
+            blurb = "What carries it; NULL before a description has its m-line (read-only)"
+        )]
         pub(super) transport: Mutex<Option<DtlsTransport>>,
     }
 

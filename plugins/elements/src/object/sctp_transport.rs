@@ -48,11 +48,19 @@ mod imp {
     #[derive(Debug, Default, glib::Properties)]
     #[properties(wrapper_type = super::SctpTransport)]
     pub struct SctpTransport {
-        #[property(name = "state", get, blurb = "W3C's state (read-only)",
-            builder(SctpTransportState::Connecting))]
+        #[property(
+            name = "state",
+            get,
+            blurb = "W3C's state (read-only)",
+            builder(SctpTransportState::Connecting)
+        )]
         pub(super) state: Mutex<SctpTransportState>,
-        #[property(name = "transport", get, nullable,
-            blurb = "The DTLS transport below (read-only)")]
+        #[property(
+            name = "transport",
+            get,
+            nullable,
+            blurb = "The DTLS transport below (read-only)"
+        )]
         pub(super) transport: Mutex<Option<DtlsTransport>>,
         #[property(name = "max-message-size", get, maximum = f64::INFINITY,
             blurb = "The largest message the peer takes (bytes, infinite for any; read-only)")]

@@ -41,14 +41,26 @@ mod imp {
     #[derive(Debug, Default, glib::Properties)]
     #[properties(wrapper_type = super::Sender)]
     pub struct Sender {
-        #[property(name = "track", get, nullable,
-            blurb = "The sink pad whose media it sends; NULL if there is none (read-only)")]
+        #[property(
+            name = "track",
+            get,
+            nullable,
+            blurb = "The sink pad whose media it sends; NULL if there is none (read-only)"
+        )]
         pub(super) track: Mutex<Option<gst::Pad>>,
-        #[property(name = "transport", get, nullable,
-            blurb = "What carries it; NULL before a description has its m-line (read-only)")]
+        #[property(
+            name = "transport",
+            get,
+            nullable,
+            blurb = "What carries it; NULL before a description has its m-line (read-only)"
+        )]
         pub(super) transport: Mutex<Option<DtlsTransport>>,
-        #[property(name = "dtmf", get, nullable,
-            blurb = "Sends tones; NULL for video (read-only)")]
+        #[property(
+            name = "dtmf",
+            get,
+            nullable,
+            blurb = "Sends tones; NULL for video (read-only)"
+        )]
         pub(super) dtmf: Mutex<Option<DtmfSender>>,
     }
 

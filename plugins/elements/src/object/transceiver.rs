@@ -88,20 +88,38 @@ mod imp {
     #[derive(Debug, Default, glib::Properties)]
     #[properties(wrapper_type = super::Transceiver)]
     pub struct Transceiver {
-        #[property(name = "mid", get, nullable,
-            blurb = "The mid of its m-line; NULL while it has none (read-only)")]
+        #[property(
+            name = "mid",
+            get,
+            nullable,
+            blurb = "The mid of its m-line; NULL while it has none (read-only)"
+        )]
         pub(super) mid: Mutex<Option<String>>,
-        #[property(name = "kind", get, blurb = "Audio or video (read-only)", builder(Kind::Audio))]
+        #[property(
+            name = "kind",
+            get,
+            blurb = "Audio or video (read-only)",
+            builder(Kind::Audio)
+        )]
         pub(super) kind: Mutex<Kind>,
         #[property(name = "direction", get, set = Self::set_direction, blurb = "The direction to negotiate for; stopped is for reading alone (any time)",
             builder(TransceiverDirection::SendRecv))]
         pub(super) direction: Mutex<TransceiverDirection>,
-        #[property(name = "current-direction", get, blurb = "The direction negotiated last (read-only)",
-            builder(TransceiverDirection::Null))]
+        #[property(
+            name = "current-direction",
+            get,
+            blurb = "The direction negotiated last (read-only)",
+            builder(TransceiverDirection::Null)
+        )]
         pub(super) current_direction: Mutex<TransceiverDirection>,
         #[property(name = "sender", get, nullable, blurb = "Its sending half (read-only)")]
         pub(super) sender: Mutex<Option<Sender>>,
-        #[property(name = "receiver", get, nullable, blurb = "Its receiving half (read-only)")]
+        #[property(
+            name = "receiver",
+            get,
+            nullable,
+            blurb = "Its receiving half (read-only)"
+        )]
         pub(super) receiver: Mutex<Option<Receiver>>,
         pub(super) link: OnceLock<(u64, Arc<Link>)>,
     }

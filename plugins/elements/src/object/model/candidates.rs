@@ -42,8 +42,7 @@ impl Model {
     pub(crate) fn on_remote_candidate(&self, line: &str, mid: Option<&Mid>, index: Option<u16>) {
         if !line.is_empty() {
             let mid = mid.map(Mid::as_str);
-            self.ice
-                .add_remote(candidate::structure(line, mid, index));
+            self.ice.add_remote(candidate::structure(line, mid, index));
         }
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! From a session's events to its objects: first all values are set, then they are told, in W3C's order.
 mod candidates;
+mod requests;
 mod states;
 mod transceivers;
 
@@ -12,7 +13,7 @@ use super::sctp_transport::SctpTransport;
 use super::session::Session;
 use gst::prelude::*;
 use rtc_payload::{Mid, TrackId};
-use rtc_session::{DtlsState, Event, IceConnectionState, TransceiverState};
+use rtc_session::{ChannelKey, DtlsState, Event, IceConnectionState, RequestId, TransceiverState};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -22,6 +23,18 @@ pub(crate) trait Pads {
     fn of_track(&self, track: TrackId) -> Option<gst::Pad>;
     /// The source pad that an m-line's media come out of.
     fn of_line(&self, mid: &Mid) -> Option<gst::Pad>;
+}
+
+/// What the objects of a session are made with.
+pub(crate) struct Setup<'a> {
+    /// Its name in signalling.
+    pub(crate) name: &'a str,
+    /// The peer's.
+    pub(crate) peer: &'a str,
+    pub(crate) polite: bool,
+    pub(crate) manual: bool,
+    /// Ours, DER.
+    pub(crate) certificate: &'a [u8],
 }
 
 /// The objects of one session, as the control thread keeps them up to date.
@@ -43,13 +56,16 @@ pub(crate) struct Model {
     remote_ufrag: String,
     /// MediaStream ids of what the peer sends, by transceiver.
     streams: HashMap<u64, Vec<String>>,
+    /// Data channels that an application asked for and that are not open yet.
+    opening: HashMap<ChannelKey, RequestId>,
 }
 
 impl Model {
-    /// `polite` and `manual` as the session was made.
-    pub(crate) fn new(name: &str, peer: &str, polite: bool, manual: bool, link: Link) -> Self {
+    /// The objects of a session that was just opened.
+    pub(crate) fn new(setup: Setup<'_>, link: Link) -> Self {
         let link = Arc::new(link);
-        let session = Session::new(name, peer, polite, manual, &link);
+        let session = Session::new(&setup, &link);
+        session.known().certificate = setup.certificate.to_vec();
         let ice = IceTransport::new();
         let dtls = DtlsTransport::new(&ice);
         session.set_transports(&dtls, &ice);
@@ -66,6 +82,7 @@ impl Model {
             ufrag: String::new(),
             remote_ufrag: String::new(),
             streams: HashMap::new(),
+            opening: HashMap::new(),
         }
     }
 
@@ -108,14 +125,17 @@ impl Model {
             }
             Event::NegotiationNeeded => {
                 mirror.event("session", "negotiation-needed", |_| {});
-                self.session.emit_by_name::<()>("on-negotiation-needed", &[]);
+                self.session
+                    .emit_by_name::<()>("on-negotiation-needed", &[]);
             }
             Event::IceParameters(parameters) => {
                 if self.ice.set_parameters(parameters) {
                     self.ice.notify_role();
                 }
             }
+            Event::Reply { request, result } => self.on_reply(*request, result),
             Event::SelectedPair(pair) => {
+                self.session.known().pair_changes += 1;
                 self.ice.set_pair(pair.clone());
                 self.tell_pair(mirror);
             }
@@ -137,7 +157,8 @@ impl Model {
             Event::Connection(state) => self.on_connection(*state, mirror),
             Event::Data(data) => match data {
                 Some(data) => {
-                    self.sctp_transport().set_max_message_size(data.max_message_size);
+                    self.sctp_transport()
+                        .set_max_message_size(data.max_message_size);
                 }
                 None => self.sctp = None,
             },

@@ -66,13 +66,7 @@ impl Model {
         }
     }
 
-    pub(super) fn on_track(
-        &self,
-        id: u64,
-        added: bool,
-        pads: &dyn Pads,
-        mirror: &Mirror<'_>,
-    ) {
+    pub(super) fn on_track(&self, id: u64, added: bool, pads: &dyn Pads, mirror: &Mirror<'_>) {
         let Some(transceiver) = self.transceiver(id).filter(|_| added) else {
             return;
         };
@@ -86,10 +80,8 @@ impl Model {
             event.set_if_some("mid", mid.as_deref());
             event.set("stream-ids", streams.join(" "));
         });
-        self.session.emit_by_name::<()>(
-            "on-track",
-            &[&receiver, &pad, &streams, &transceiver],
-        );
+        self.session
+            .emit_by_name::<()>("on-track", &[&receiver, &pad, &streams, &transceiver]);
     }
 
     /// The m-lines after a negotiation, once the elements have taken them.
@@ -97,6 +89,7 @@ impl Model {
         if self.session.is_closed_here() {
             return;
         }
+        self.session.known().lines = states.to_vec();
         for state in states {
             let all = self.session.held().clone();
             let of = |t: &&Transceiver| t.mid().as_deref() == Some(state.mid.as_str());
@@ -118,15 +111,11 @@ impl Model {
     }
 
     /// A tone begins, or a series is over.
-    pub(crate) fn on_tone(
-        &self,
-        track: TrackId,
-        tone: &str,
-        buffer: &str,
-        mirror: &Mirror<'_>,
-    ) {
+    pub(crate) fn on_tone(&self, track: TrackId, tone: &str, buffer: &str, mirror: &Mirror<'_>) {
         for dtmf in self.dtmf_senders(track) {
-            mirror.event("dtmf-sender", "tone-change", |event| event.set("tone", tone));
+            mirror.event("dtmf-sender", "tone-change", |event| {
+                event.set("tone", tone)
+            });
             dtmf.tone_changed(tone, buffer);
         }
     }
@@ -143,6 +132,7 @@ impl Model {
             return;
         }
         self.session.channels().push(channel.clone());
+        self.session.known().opened += 1;
         self.tell_channel(channel, "data-channel", mirror);
         self.session
             .emit_by_name::<()>("on-data-channel", &[channel]);
@@ -163,12 +153,13 @@ impl Model {
     /// A data channel is closed.
     pub(crate) fn on_channel_closed(&self, channel: &DataChannel, mirror: &Mirror<'_>) {
         self.session.channels().retain(|other| other != channel);
+        self.session.known().closed += 1;
         if !self.session.is_closed_here() {
             self.tell_channel(channel, "close", mirror);
         }
     }
 
-    fn transceiver(&self, id: u64) -> Option<Transceiver> {
+    pub(super) fn transceiver(&self, id: u64) -> Option<Transceiver> {
         let all = self.session.held();
         all.iter().find(|t| t.id() == Some(id)).cloned()
     }

@@ -112,7 +112,10 @@ mod tests {
     #[test]
     fn a_candidate_goes_to_its_m_line_once() {
         let mut all = Descriptions::default();
-        all.set_local(Offer, "v=0\r\nm=audio 9\r\na=mid:0\r\nm=video 9\r\na=mid:1\r\n");
+        all.set_local(
+            Offer,
+            "v=0\r\nm=audio 9\r\na=mid:0\r\nm=video 9\r\na=mid:1\r\n",
+        );
         for _ in 0..2 {
             all.add_local_candidate(Some("candidate:1"), 0);
         }

@@ -12,6 +12,7 @@ use crate::object::ice_transport::IceTransport;
 use crate::object::link::Link;
 use crate::object::sctp_transport::SctpTransport;
 use crate::object::slot;
+use crate::object::stats::Known;
 use crate::object::transceiver::Transceiver;
 use gst::glib;
 use gst::prelude::*;
@@ -24,40 +25,86 @@ use std::sync::{Arc, LazyLock, Mutex, OnceLock};
 #[derive(Debug, Default, glib::Properties)]
 #[properties(wrapper_type = super::Session)]
 pub struct Session {
-    #[property(name = "id", get, blurb = "The session's name in signalling (read-only)")]
+    #[property(
+        name = "id",
+        get,
+        blurb = "The session's name in signalling (read-only)"
+    )]
     pub(super) id: Mutex<String>,
-    #[property(name = "peer", get, blurb = "The peer's name in signalling (read-only)")]
+    #[property(
+        name = "peer",
+        get,
+        blurb = "The peer's name in signalling (read-only)"
+    )]
     pub(super) peer: Mutex<String>,
-    #[property(name = "polite", get,
-        blurb = "Whether this side gives way when offers collide (read-only)")]
+    #[property(
+        name = "polite",
+        get,
+        blurb = "Whether this side gives way when offers collide (read-only)"
+    )]
     pub(super) polite: Mutex<bool>,
-    #[property(name = "manual-negotiation", get,
+    #[property(
+        name = "manual-negotiation",
+        get,
         blurb = "Whether the application makes and applies descriptions; as it was on the element when the \
-                 session began (read-only)")]
+                 session began (read-only)"
+    )]
     pub(super) manual_negotiation: Mutex<bool>,
-    #[property(name = "signaling-state", get, blurb = "W3C's signalingState (read-only)",
-        builder(SignalingState::Stable))]
+    #[property(
+        name = "signaling-state",
+        get,
+        blurb = "W3C's signalingState (read-only)",
+        builder(SignalingState::Stable)
+    )]
     pub(super) signaling_state: Mutex<SignalingState>,
-    #[property(name = "ice-gathering-state", get, blurb = "W3C's iceGatheringState (read-only)",
-        builder(IceGatheringState::New))]
+    #[property(
+        name = "ice-gathering-state",
+        get,
+        blurb = "W3C's iceGatheringState (read-only)",
+        builder(IceGatheringState::New)
+    )]
     pub(super) ice_gathering_state: Mutex<IceGatheringState>,
-    #[property(name = "ice-connection-state", get, blurb = "W3C's iceConnectionState (read-only)",
-        builder(IceConnectionState::New))]
+    #[property(
+        name = "ice-connection-state",
+        get,
+        blurb = "W3C's iceConnectionState (read-only)",
+        builder(IceConnectionState::New)
+    )]
     pub(super) ice_connection_state: Mutex<IceConnectionState>,
-    #[property(name = "connection-state", get, blurb = "W3C's connectionState (read-only)",
-        builder(PeerConnectionState::New))]
+    #[property(
+        name = "connection-state",
+        get,
+        blurb = "W3C's connectionState (read-only)",
+        builder(PeerConnectionState::New)
+    )]
     pub(super) connection_state: Mutex<PeerConnectionState>,
-    #[property(name = "can-trickle-ice-candidates", get, blurb = "Whether the peer takes candidates after its description; null before one came (read-only)",
-        builder(TriState::Null))]
+    #[property(
+        name = "can-trickle-ice-candidates",
+        get,
+        blurb = "Whether the peer takes candidates after its description; null before one came (read-only)",
+        builder(TriState::Null)
+    )]
     pub(super) can_trickle_ice_candidates: Mutex<TriState>,
-    #[property(name = "ice-transport", get, nullable,
-        blurb = "The ICE transport; BUNDLE is required, so there is one (read-only)")]
+    #[property(
+        name = "ice-transport",
+        get,
+        nullable,
+        blurb = "The ICE transport; BUNDLE is required, so there is one (read-only)"
+    )]
     pub(super) ice_transport: Mutex<Option<IceTransport>>,
-    #[property(name = "dtls-transport", get, nullable,
-        blurb = "The DTLS transport; BUNDLE is required, so there is one (read-only)")]
+    #[property(
+        name = "dtls-transport",
+        get,
+        nullable,
+        blurb = "The DTLS transport; BUNDLE is required, so there is one (read-only)"
+    )]
     pub(super) dtls_transport: Mutex<Option<DtlsTransport>>,
-    #[property(name = "sctp", get, nullable,
-        blurb = "The SCTP transport; NULL until data channels are negotiated (read-only)")]
+    #[property(
+        name = "sctp",
+        get,
+        nullable,
+        blurb = "The SCTP transport; NULL until data channels are negotiated (read-only)"
+    )]
     pub(super) sctp: Mutex<Option<SctpTransport>>,
     #[property(name = "local-description", get = |s: &Self| s.sdp(|d| d.local.newest()), nullable, type = Option<String>,
         blurb = "SDP of W3C's localDescription (read-only)")]
@@ -94,6 +141,7 @@ pub struct Session {
     #[property(name = "data-channels", get = Self::channel_list, type = gio::ListModel,
         blurb = "The data channels that are not closed, as of now: a list of GstRtcDataChannel (read-only)")]
     pub(super) channels: Mutex<Vec<DataChannel>>,
+    pub(super) known: Mutex<Known>,
     pub(super) last_stats: Mutex<Option<SessionStats>>,
     pub(super) link: OnceLock<Arc<Link>>,
     closed: AtomicBool,
@@ -114,12 +162,22 @@ impl Session {
 
     fn sender_list(&self) -> gio::ListModel {
         let transceivers = self.obj().held().clone();
-        list(transceivers.iter().filter_map(Transceiver::sender).collect())
+        list(
+            transceivers
+                .iter()
+                .filter_map(Transceiver::sender)
+                .collect(),
+        )
     }
 
     fn receiver_list(&self) -> gio::ListModel {
         let transceivers = self.obj().held().clone();
-        list(transceivers.iter().filter_map(Transceiver::receiver).collect())
+        list(
+            transceivers
+                .iter()
+                .filter_map(Transceiver::receiver)
+                .collect(),
+        )
     }
 
     fn channel_list(&self) -> gio::ListModel {
@@ -132,6 +190,9 @@ impl Session {
 
     /// W3C's close().
     pub(super) fn close(&self) {
+        if self.is_closed() {
+            return;
+        }
         self.close_silently();
         if let Some(link) = self.link.get() {
             link.command(Command::Close);
@@ -140,6 +201,9 @@ impl Session {
 
     pub(super) fn close_silently(&self) {
         self.closed.store(true, Ordering::Release);
+        if let Some(link) = self.link.get() {
+            link.close();
+        }
         slot::replace(&self.signaling_state, SignalingState::Closed);
         slot::replace(&self.ice_connection_state, IceConnectionState::Closed);
         slot::replace(&self.connection_state, PeerConnectionState::Closed);

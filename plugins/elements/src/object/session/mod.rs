@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 //! `GstRtcSession`: W3C's RTCPeerConnection (webrtc-pc §4.4).
+mod actions;
 mod descriptions;
 mod imp;
 mod signals;
@@ -8,13 +9,16 @@ use super::enums::{
     IceConnectionState, IceGatheringState, PeerConnectionState, SignalingState, TriState,
 };
 use super::link::Link;
-use super::slot;
+use super::model::Setup;
+use super::stats::Known;
 use super::transceiver::Transceiver;
+use super::{candidate, slot};
 use super::{dtls_transport::DtlsTransport, ice_transport::IceTransport};
 use crate::data::DataChannel;
 use crate::object::sctp_transport::SctpTransport;
 use descriptions::Descriptions;
 use gst::glib;
+use gst::prelude::*;
 use gst::subclass::prelude::*;
 use rtc_session::SessionStats;
 use std::sync::{Arc, MutexGuard, PoisonError};
@@ -26,13 +30,13 @@ glib::wrapper! {
 }
 
 impl Session {
-    pub(crate) fn new(id: &str, peer: &str, polite: bool, manual: bool, link: &Arc<Link>) -> Self {
+    pub(super) fn new(setup: &Setup<'_>, link: &Arc<Link>) -> Self {
         let object: Self = glib::Object::new();
         let imp = object.imp();
-        slot::replace(&imp.id, id.to_owned());
-        slot::replace(&imp.peer, peer.to_owned());
-        slot::replace(&imp.polite, polite);
-        slot::replace(&imp.manual_negotiation, manual);
+        slot::replace(&imp.id, setup.name.to_owned());
+        slot::replace(&imp.peer, setup.peer.to_owned());
+        slot::replace(&imp.polite, setup.polite);
+        slot::replace(&imp.manual_negotiation, setup.manual);
         assert!(imp.link.set(Arc::clone(link)).is_ok(), "set once");
         object
     }
@@ -83,6 +87,23 @@ impl Session {
         channels.unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What statistics need besides counters.
+    pub(super) fn known(&self) -> MutexGuard<'_, Known> {
+        let known = self.imp().known.lock();
+        known.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The name of the pad of an m-line's sender or receiver.
+    pub(super) fn pad_of(&self, mid: &str, sends: bool) -> Option<String> {
+        let all = self.held().clone();
+        let line = all.iter().find(|t| t.mid().as_deref() == Some(mid))?;
+        let pad = match sends {
+            true => line.sender()?.track(),
+            false => line.receiver()?.track(),
+        };
+        Some(pad?.name().to_string())
+    }
+
     pub(super) fn set_last_stats(&self, stats: &SessionStats) {
         let last = self.imp().last_stats.lock();
         *last.unwrap_or_else(PoisonError::into_inner) = Some(stats.clone());
@@ -96,6 +117,15 @@ impl Session {
     /// It is over: every value says so, nothing is told.
     pub(super) fn close_silently(&self) {
         self.imp().close_silently();
+    }
+
+    /// A candidate of the peer, for `get-remote-candidates`.
+    pub(super) fn note_remote_candidate(&self, line: &str, mid: Option<&str>, index: Option<i64>) {
+        let ice = slot::read(&self.imp().ice_transport);
+        if let Some(ice) = ice.filter(|_| !line.is_empty()) {
+            let index = index.and_then(|index| u16::try_from(index).ok());
+            ice.add_remote(candidate::structure(line, mid, index));
+        }
     }
 
     /// The name in signalling.

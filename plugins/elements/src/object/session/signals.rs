@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Signals and action signals of `GstRtcSession`.
-use super::Session;
+use super::actions;
 use crate::data::DataChannel;
 use crate::object::receiver::Receiver;
 use crate::object::transceiver::Transceiver;
 use gst::glib::subclass::Signal;
 use gst::prelude::*;
-use gst::subclass::prelude::*;
 
 pub(super) fn all() -> Vec<Signal> {
     let mut signals = events();
-    signals.extend(actions());
+    signals.extend(actions::all());
     signals
 }
 
@@ -43,23 +42,19 @@ fn events() -> Vec<Signal> {
         Signal::builder("on-data-channel")
             .param_types([DataChannel::static_type()])
             .build(),
-        // (rtc-session-error: code, text): the session ended by a fault.
-        Signal::builder("on-session-error")
+        // (type, sdp): with manual-negotiation, what the signaller brought of the peer, for
+        // set-remote-description.
+        Signal::builder("on-remote-description")
+            .param_types([text, text])
+            .build(),
+        // (rtc-ice-candidate): with manual-negotiation, what the signaller brought of the peer, for
+        // add-ice-candidate.
+        Signal::builder("on-remote-candidate")
             .param_types([structure])
             .build(),
-    ]
-}
-
-/// What may be asked.
-fn actions() -> Vec<Signal> {
-    vec![
-        // W3C's close(): nothing is told of it by this session's objects.
-        Signal::builder("close")
-            .action()
-            .class_handler(|values| {
-                values[0].get::<Session>().ok()?.imp().close();
-                None
-            })
+        // (rtc-session-error: name, message): the session ended by a fault.
+        Signal::builder("on-session-error")
+            .param_types([structure])
             .build(),
     ]
 }
