@@ -121,6 +121,11 @@ impl Queue {
         self.lock().dropped
     }
 
+    /// Whether no frame will come any more.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.lock().ended
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -151,6 +151,12 @@ impl RtcSrc {
         state.as_ref().map_or_else(Vec::new, |r| r.of(session, mid))
     }
 
+    /// Whether it decodes a stream of which nothing more will come.
+    fn is_of_ended(&self, element: &gst::Object) -> bool {
+        let state = self.state();
+        state.as_ref().is_some_and(|running| running.ended(element))
+    }
+
     /// Takes a stream out of the element. Not on one of the stream's own threads.
     pub(super) fn end_stream(&self, session: SessionId, mid: &Mid) {
         for stream in self.streams_of(session, Some(mid)) {
@@ -349,7 +355,27 @@ impl ElementImpl for RtcSrc {
     }
 }
 
-impl BinImpl for RtcSrc {}
+impl BinImpl for RtcSrc {
+    /// To a decoder it is an error if its stream ends before it gave anything. That is the peer's affair:
+    /// it may take a track away as soon as it added it.
+    fn handle_message(&self, message: gst::Message) {
+        if let gst::MessageView::Error(error) = message.view()
+            && error.error().matches(gst::StreamError::Decode)
+            && message
+                .src()
+                .is_some_and(|element| self.is_of_ended(element))
+        {
+            gst::debug!(
+                CAT,
+                imp = self,
+                "of a stream that has ended: {}",
+                error.error()
+            );
+            return;
+        }
+        self.parent_handle_message(message);
+    }
+}
 
 impl ChildProxyImpl for RtcSrc {
     fn child_by_index(&self, index: u32) -> Option<glib::Object> {

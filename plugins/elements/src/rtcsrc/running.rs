@@ -123,6 +123,12 @@ impl Running {
         self.sessions.remove(&session);
     }
 
+    /// Whether an element is part of a stream of which nothing more will come.
+    pub(super) fn ended(&self, element: &gst::Object) -> bool {
+        let mut ended = self.streams.iter().filter(|s| s.queue.has_ended());
+        ended.any(|stream| stream.decodes_by(element))
+    }
+
     /// Frames that did not get into the pipeline, by pad name.
     pub(super) fn dropped(&self) -> Vec<(glib::GString, u64)> {
         let of = |stream: &Arc<Stream>| (stream.pad.name(), stream.queue.dropped());

@@ -102,6 +102,11 @@ impl Stream {
         flows
     }
 
+    /// Whether an element stands between the feed and the pad.
+    pub(super) fn decodes_by(&self, element: &gst::Object) -> bool {
+        self.tail.contains(element)
+    }
+
     /// Takes the stream out of the element. Never on one of its streaming threads.
     pub(super) fn remove(&self, src: &RtcSrc) {
         if self.leaving.swap(true, Ordering::AcqRel) {

@@ -74,6 +74,13 @@ impl Tail {
         }
     }
 
+    /// Whether an element is part of what is built.
+    pub(super) fn contains(&self, element: &gst::Object) -> bool {
+        let built = self.built.lock().unwrap_or_else(PoisonError::into_inner);
+        let chain = built.as_ref().and_then(|built| built.chain.as_ref());
+        chain.is_some_and(|chain| element.has_as_ancestor(chain))
+    }
+
     fn take(&self) -> Option<Built> {
         let mut built = self.built.lock().unwrap_or_else(PoisonError::into_inner);
         built.take()
