@@ -3,6 +3,8 @@
 export * from "./call_page.mjs";
 export * from "./data_pages.mjs";
 export * from "./data_scenarios.mjs";
+export * from "./layers_scenario.mjs";
+export * from "./examples.mjs";
 
 // Runs before the page's own scripts: notes when the first offer was applied and the first frame shown,
 // and puts every peer connection where a scenario can find it.

@@ -3,9 +3,11 @@
 mod data;
 mod isolation;
 mod lifecycle;
+mod objects;
 mod publish;
 mod readme;
 mod serve;
+mod sip_capture;
 mod two_processes;
 mod view;
 mod wrong_input;
