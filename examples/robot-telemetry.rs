@@ -84,7 +84,7 @@ fn see(camera: &gst::Pad, sensors: &gst::Element, robot: &Shared) {
         if let Some(message) = message.get_mut() {
             message.set_pts(frame.pts());
         }
-        sensors.emit_by_name::<gst::FlowReturn>("push-buffer", &[&message]);
+        let _ended: gst::FlowReturn = sensors.emit_by_name("push-buffer", &[&message]);
         gst::PadProbeReturn::Ok
     });
 }
