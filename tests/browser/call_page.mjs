@@ -5,9 +5,20 @@ import { createInterface } from "node:readline";
 
 // Runs before the page's own scripts: every function of `call` is a step.
 function prepare() {
-  const call = (window.call = { pc: null, errors: [], trace: [], senders: new Map(), ignored: 0 });
+  const call = (window.call = { pc: null, errors: [], trace: [], senders: new Map(), collisions: 0, signals: [] });
   const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
   let socket = null, stream = null, next = 0;
+
+  // The last descriptions, m-line by m-line, for whoever looks for a fault.
+  const jot = (from, { kind, sdp }) => {
+    const lines = sdp.split("\r\nm=").slice(1).map((section) => {
+      const [, media, port] = section.match(/^(\w+) (\d+)/);
+      const mid = section.match(/a=mid:(\S+)/)?.[1];
+      const direction = section.match(/a=(sendrecv|sendonly|recvonly|inactive)/)?.[1];
+      return `${mid} ${media} ${port === "0" && !section.includes("a=bundle-only") ? "rejected" : direction}`;
+    });
+    call.signals = [...call.signals.slice(-11), `${from} ${kind}: ${lines.join(", ")}`];
+  };
 
   // Signalling in order, each message late by up to `jitter` ms.
   const late = (jitter) => {
@@ -20,7 +31,11 @@ function prepare() {
 
   const negotiate = (pc, polite, send) => {
     let makingOffer = false, ignoreOffer = false, answerPending = false;
-    const describe = () => send({ type: "description", kind: pc.localDescription.type, sdp: pc.localDescription.sdp });
+    const describe = () => {
+      const message = { type: "description", kind: pc.localDescription.type, sdp: pc.localDescription.sdp };
+      jot("page", message);
+      send(message);
+    };
     pc.onnegotiationneeded = async () => {
       try {
         makingOffer = true;
@@ -39,12 +54,12 @@ function prepare() {
     return async (message) => {
       try {
         if (message.type === "description") {
+          jot("server", message);
           const ready = !makingOffer && (pc.signalingState === "stable" || answerPending);
-          ignoreOffer = !polite && message.kind === "offer" && !ready;
-          if (ignoreOffer) {
-            call.ignored += 1;
-            return;
-          }
+          const collision = message.kind === "offer" && !ready;
+          call.collisions += collision;
+          ignoreOffer = !polite && collision;
+          if (ignoreOffer) return;
           answerPending = message.kind === "answer";
           await pc.setRemoteDescription({ type: message.kind, sdp: message.sdp });
           answerPending = false;
@@ -143,7 +158,7 @@ function prepare() {
   };
 
   call.state = () => {
-    const { pc, errors, ignored, closed = false } = call;
+    const { pc, errors, collisions, signals, closed = false } = call;
     const lines = pc.getTransceivers().map(({ mid, sender, receiver, direction, currentDirection }) => ({
       mid,
       kind: receiver.track.kind,
@@ -154,7 +169,7 @@ function prepare() {
       currentDirection,
     }));
     const mlines = (pc.localDescription?.sdp.match(/^m=/gm) ?? []).length;
-    return { signaling: pc.signalingState, connection: pc.connectionState, ice: pc.iceConnectionState, errors, ignored, closed, mlines, lines };
+    return { signaling: pc.signalingState, connection: pc.connectionState, ice: pc.iceConnectionState, errors, collisions, signals, closed, mlines, lines };
   };
 
   // What has been decoded and sent on each m-line up to now.

@@ -236,11 +236,11 @@ fn show(src: &gst::Element, pipeline: &gst::Pipeline, outputs: &Outputs) {
         let line = if video {
             format!(
                 "videoconvert ! videoscale ! video/x-raw,format=RGB,width={SIDE},height={SIDE} ! \
-                 appsink name=a sync=false"
+                 appsink name=a sync=false async=false"
             )
         } else {
             "audioconvert ! audioresample ! audio/x-raw,format=S16LE,rate=48000,channels=1 ! \
-             appsink name=a sync=false"
+             appsink name=a sync=false async=false"
                 .to_owned()
         };
         let output = Arc::new(Output {

@@ -32,12 +32,21 @@ impl Page {
     /// # Panics
     /// With the page's own words, if it fails.
     pub fn ask(&mut self, step: &str, arguments: Value) -> Value {
-        let order = json!({"step": step, "arguments": arguments});
-        self.program.say(&order.to_string());
+        self.tell(step, arguments);
         self.hear(step)
     }
 
-    fn hear(&mut self, step: &str) -> Value {
+    /// Lets it begin something; [`Page::hear`] gives what came of it.
+    pub fn tell(&mut self, step: &str, arguments: Value) {
+        let order = json!({"step": step, "arguments": arguments});
+        self.program.say(&order.to_string());
+    }
+
+    /// What came of the step told.
+    ///
+    /// # Panics
+    /// With the page's own words, if it failed.
+    pub fn hear(&mut self, step: &str) -> Value {
         // The driver's last line is a JSON result of its own if it fails.
         let line = self.program.wait_for(step, PATIENCE, |line| {
             line.starts_with(REPLY) || line.starts_with('{')
