@@ -6,7 +6,6 @@ mod data_pages;
 mod dtmf;
 mod examples;
 mod hear_and_see;
-mod negotiation;
 mod ipv6;
 mod layers;
 mod negotiation;
