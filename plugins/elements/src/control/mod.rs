@@ -145,7 +145,9 @@ fn push(element: &gst::Element, request: &Request) -> Result<(), String> {
         let is_video = name.starts_with("video_");
         if is_video || (name.starts_with("audio_") && !request.is_navigation()) {
             let event = request.event(size(&pad));
-            gst::log!(CAT, obj = pad, "{event:?}");
+            if let Some(structure) = event.structure() {
+                gst::log!(CAT, obj = pad, "{structure}");
+            }
             taken |= pad.push_event(event);
         }
     }
