@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Which of an input's encodings a viewer shall get: down at once, up after a while.
+//! Which of an input's encodings a viewer shall get: down at once, up after a while and step by step.
+//!
+//! What is not sent is not measured: an estimate far above what a small layer makes is a guess, and each
+//! step up makes a better one of it.
 use crate::Ladder;
 use std::time::{Duration, Instant};
 
 /// A larger layer must be paid for by so much more than it costs, in hundredths.
 const HEADROOM: u64 = 120;
 /// For so long, before it is taken.
-const PATIENCE: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_secs(2);
 /// After steps up that did not last it is longer, up to this.
 const MAX_PATIENCE: Duration = Duration::from_secs(60);
 /// A step up that lasted so long was a good one.
@@ -52,8 +55,7 @@ impl Choice {
         if lasted.is_some_and(|lasted| lasted >= PROVEN) {
             self.patience = PATIENCE;
         }
-        let better = ladder.affordable(share * 100 / HEADROOM);
-        if better >= wanted {
+        if ladder.affordable(share * 100 / HEADROOM) >= wanted {
             self.room_since = None;
             return wanted;
         }
@@ -63,7 +65,7 @@ impl Choice {
         }
         self.room_since = None;
         self.went_up = Some(now);
-        *self.wanted.insert(better)
+        *self.wanted.insert(wanted - 1)
     }
 }
 
@@ -105,7 +107,7 @@ mod tests {
         let (mut choice, mut now) = (Choice::default(), Instant::now());
         let shares = [(1.0, 500_000), (30.0, 700_000)];
         assert_eq!(walk(&mut choice, &mut now, &shares), [1]);
-        let shares = [(2.5, 730_000), (0.1, 700_000), (2.5, 730_000)];
+        let shares = [(1.5, 730_000), (0.1, 700_000), (1.5, 730_000)];
         assert_eq!(walk(&mut choice, &mut now, &shares), [1]);
         assert_eq!(walk(&mut choice, &mut now, &[(1.0, 730_000)]), [1, 0]);
     }
@@ -122,7 +124,7 @@ mod tests {
         assert!((1..=8).contains(&steps), "{steps} steps in 60 swings");
         // Peace makes patience as it was.
         walk(&mut choice, &mut now, &[(100.0, 900_000), (0.5, 100_000)]);
-        assert_eq!(walk(&mut choice, &mut now, &[(4.0, 900_000)]), [2, 0]);
+        assert_eq!(walk(&mut choice, &mut now, &[(5.0, 900_000)]), [2, 1, 0]);
     }
 
     #[test]

@@ -222,7 +222,7 @@ fn the_encodings_make_one_stream_to_the_bit() {
             let lost = pair.frames[before..].iter();
             assert_eq!(lost.filter(|(_, frame)| frame.discontinuity).count(), 0);
         }
-        assert_eq!(layers_seen(&pair), [0, 1, 2, 0, 1, 2, 0, 1, 2]);
+        assert_eq!(layers_seen(&pair), [0, 1, 2, 1, 0, 1, 2, 1, 0, 1, 2]);
         assert_one_stream(&pair);
         let all = layers.frame - 100;
         assert!(pair.frames.len() as u32 >= all - 30, "{all}");
