@@ -126,6 +126,8 @@ impl SessionOptions {
 
     /// Whether one of the servers' URIs is such.
     pub(crate) fn uses(&self, such: impl Fn(&ServerUrl) -> bool) -> bool {
+    /// How far behind live the peer is asked to play our video, milliseconds up to 40,950; 0: it is not asked.
+    pub playout_delay_ms: u32,
         self.ice_servers.iter().flat_map(IceServer::urls).any(such)
     }
 
@@ -148,6 +150,7 @@ impl SessionOptions {
             dtls_version: self.dtls_version,
             polite: self.polite,
             retransmission: self.retransmission,
+            playout_delay_ms: 0,
             start_bitrate: self.start_bitrate,
             min_bitrate: self.min_bitrate,
             max_bitrate: self.max_bitrate,
@@ -167,3 +170,4 @@ pub(crate) struct Places {
     /// The port TURN servers are asked from by UDP.
     pub(crate) relay_port: u16,
 }
+            playout_delay_ms: self.playout_delay_ms,

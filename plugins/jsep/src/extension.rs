@@ -15,7 +15,7 @@ struct Row {
 }
 
 /// `rid` and `repaired-rid` are answered but not offered: our offers ask for no simulcast.
-const TABLE: [Row; 6] = [
+const TABLE: [Row; 7] = [
     Row {
         uri: "urn:ietf:params:rtp-hdrext:ssrc-audio-level",
         id: 1,
@@ -43,6 +43,13 @@ const TABLE: [Row; 6] = [
         audio: true,
         video: true,
         slot: |ids| &mut ids.mid,
+    },
+    Row {
+        uri: "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay",
+        id: 5,
+        audio: false,
+        video: true,
+        slot: |ids| &mut ids.playout_delay,
     },
     Row {
         uri: "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id",

@@ -51,6 +51,8 @@ pub struct NegotiatedExtensions {
     pub abs_send_time: Option<u8>,
     /// `urn:ietf:params:rtp-hdrext:ssrc-audio-level` (RFC 6464)
     pub audio_level: Option<u8>,
+    /// `http://www.webrtc.org/experiments/rtp-hdrext/playout-delay`
+    pub playout_delay: Option<u8>,
 }
 
 /// The sending half of a transceiver.

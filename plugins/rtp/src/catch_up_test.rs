@@ -33,9 +33,15 @@ fn a_viewer_gets_the_past_at_once_and_stands_at_the_present() {
     assert_eq!(numbers, (0..=150).collect::<Vec<_>>());
     let times = pair.frames.iter().map(|(_, frame)| frame.rtp_time as u32);
     let times: Vec<_> = times.collect();
-    let steps: Vec<_> = times.windows(2).map(|two| two[1].wrapping_sub(two[0])).collect();
+    let steps: Vec<_> = times
+        .windows(2)
+        .map(|two| two[1].wrapping_sub(two[0]))
+        .collect();
     assert!(steps[..149].iter().all(|step| *step == 90), "{steps:?}");
-    assert_eq!(times[149..], [blocks[149].rtp_time, blocks[149].rtp_time + 3_000]);
+    assert_eq!(
+        times[149..],
+        [blocks[149].rtp_time, blocks[149].rtp_time + 3_000]
+    );
 }
 
 #[test]

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 //! RTP header extensions, one-byte and two-byte form (RFC 8285), read and written.
-use crate::ExtensionIds;
+use crate::{ExtensionIds, PlayoutDelay};
 
 /// Profile of the one-byte form.
 const ONE_BYTE: u16 = 0xbede;
@@ -9,7 +9,7 @@ const TWO_BYTE: u16 = 0x1000;
 /// MIDs above this length are not written: they would not leave room for the payload.
 pub(crate) const MAX_MID: usize = 16;
 /// Bytes the extensions of one packet take at most, with their head: in the two-byte form a mid of
-/// [`MAX_MID`] bytes, a transport-wide number and a send time.
+/// [`MAX_MID`] bytes, a transport-wide number, a send time and a playout delay.
 pub(crate) const MAX_EXTENSIONS: usize = 4 + 32;
 
 /// What the known header extensions of a packet say.
@@ -79,16 +79,32 @@ pub(crate) struct Slots {
     pub(crate) abs_send_time: Option<usize>,
 }
 
+/// What a stream's packets tell until the peer has heard of the stream.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Once<'a> {
+    pub(crate) mid: Option<&'a str>,
+    pub(crate) playout_delay: Option<PlayoutDelay>,
+}
+
 /// Appends the extensions a stream sends, with zeros in the slots; nothing if it sends none.
-pub(crate) fn write(header: &mut Vec<u8>, ids: &ExtensionIds, mid: Option<&str>) -> Slots {
-    let mid = mid
+pub(crate) fn write(header: &mut Vec<u8>, ids: &ExtensionIds, once: Once<'_>) -> Slots {
+    let delay = once.playout_delay.zip(ids.playout_delay);
+    let mid = once
+        .mid
         .filter(|mid| !mid.is_empty() && mid.len() <= MAX_MID)
         .and_then(|mid| ids.mid.map(|id| (id, mid.as_bytes())));
     let short = |id: Option<u8>| id.is_none_or(|id| (1..=14).contains(&id));
-    let one_byte =
-        short(mid.map(|(id, _)| id)) && short(ids.transport_cc) && short(ids.abs_send_time);
+    let one_byte = [
+        mid.map(|(id, _)| id),
+        delay.map(|(_, id)| id),
+        ids.transport_cc,
+        ids.abs_send_time,
+    ]
+    .into_iter()
+    .all(short);
     let mut slots = Slots::default();
-    if mid.is_none() && ids.transport_cc.is_none() && ids.abs_send_time.is_none() {
+    if mid.is_none() && delay.is_none() && ids.transport_cc.is_none() && ids.abs_send_time.is_none()
+    {
         return slots;
     }
     let profile = if one_byte { ONE_BYTE } else { TWO_BYTE };
@@ -110,6 +126,9 @@ pub(crate) fn write(header: &mut Vec<u8>, ids: &ExtensionIds, mid: Option<&str>)
     if let Some((id, value)) = mid {
         element(id, value);
     }
+    if let Some((delay, id)) = delay {
+        element(id, &delay.bytes());
+    }
     while !(header.len() - start).is_multiple_of(4) {
         header.push(0);
     }
@@ -121,6 +140,7 @@ pub(crate) fn write(header: &mut Vec<u8>, ids: &ExtensionIds, mid: Option<&str>)
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     fn ids(mid: u8, cc: u8) -> ExtensionIds {
         ExtensionIds {
@@ -137,7 +157,11 @@ mod tests {
     fn what_is_written_is_read_back_in_both_forms() {
         for ids in [ids(4, 5), ids(4, 200)] {
             let mut header = Vec::new();
-            let slots = write(&mut header, &ids, Some("video0"));
+            let once = Once {
+                mid: Some("video0"),
+                ..Once::default()
+            };
+            let slots = write(&mut header, &ids, once);
             assert!(header.len().is_multiple_of(4) && header.len() <= MAX_EXTENSIONS);
             let at = slots.transport_cc.unwrap();
             header[at..at + 2].copy_from_slice(&[0x12, 0x34]);
@@ -166,7 +190,35 @@ mod tests {
     #[test]
     fn a_stream_without_extensions_writes_none() {
         let mut header = Vec::new();
-        write(&mut header, &ExtensionIds::default(), Some("0"));
+        let once = Once {
+            mid: Some("0"),
+            playout_delay: Some(PlayoutDelay { min: 1, max: 1 }),
+        };
+        write(&mut header, &ExtensionIds::default(), once);
         assert!(header.is_empty());
+    }
+
+    #[test]
+    fn a_playout_delay_is_two_numbers_of_12_bits_and_fits_beside_all_else() {
+        let delay = PlayoutDelay {
+            min: 0x123,
+            max: 0xabc,
+        };
+        assert_eq!(delay.bytes(), [0x12, 0x3a, 0xbc]);
+        assert_eq!(PlayoutDelay::exactly(Duration::from_millis(400)).min, 40);
+        assert_eq!(PlayoutDelay::exactly(Duration::from_secs(60)).max, 4_095);
+        for cc in [5, 200] {
+            let mut ids = ids(4, cc);
+            ids.playout_delay = Some(6);
+            let mut header = Vec::new();
+            let once = Once {
+                mid: Some("sixteen letters."),
+                playout_delay: Some(delay),
+            };
+            write(&mut header, &ids, once);
+            assert!(header.len() <= MAX_EXTENSIONS, "{}", header.len());
+            let at = header.windows(3).position(|bytes| *bytes == delay.bytes());
+            assert!(at.is_some());
+        }
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 //! RTP headers (RFC 3550 §5.1): a template a stream for writing, and the header's length for opening.
-use crate::extension::{self, Slots};
+use crate::extension::{self, Once, Slots};
 use crate::{ExtensionIds, RtpError};
 use rtc_payload::{Pt, Ssrc};
 
@@ -44,11 +44,11 @@ pub(crate) struct HeaderTemplate {
 }
 
 impl HeaderTemplate {
-    /// `mid` is written if given and its extension was negotiated.
-    pub(crate) fn new(pt: Pt, ssrc: Ssrc, ids: &ExtensionIds, mid: Option<&str>) -> Self {
+    /// What `once` has is written if its extension was negotiated.
+    pub(crate) fn new(pt: Pt, ssrc: Ssrc, ids: &ExtensionIds, once: Once<'_>) -> Self {
         let mut bytes = vec![0x80, pt.0 & 0x7f, 0, 0, 0, 0, 0, 0];
         bytes.extend_from_slice(&ssrc.0.to_be_bytes());
-        let slots = extension::write(&mut bytes, ids, mid);
+        let slots = extension::write(&mut bytes, ids, once);
         if bytes.len() > FIXED {
             bytes[0] |= 0x10;
         }
@@ -95,7 +95,11 @@ mod tests {
             transport_cc: Some(3),
             ..ExtensionIds::default()
         };
-        let template = HeaderTemplate::new(Pt(96), Ssrc(0xdead_beef), &ids, Some("0"));
+        let once = Once {
+            mid: Some("0"),
+            ..Once::default()
+        };
+        let template = HeaderTemplate::new(Pt(96), Ssrc(0xdead_beef), &ids, once);
         let mut out = vec![1, 2, 3];
         let packet = PerPacket {
             marker: true,

@@ -238,6 +238,7 @@ pub(crate) fn sender(mid: &str, track: u32, codec: CodecParams) -> SendParams {
         codec,
         tone: None,
         extensions: extensions(),
+        playout_delay: None,
         active: true,
     }
 }

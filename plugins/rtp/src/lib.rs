@@ -87,7 +87,7 @@ pub use keys::SrtpProfile;
 pub use ladder::{Ladder, MAX_LAYERS, share};
 pub use media::{Media, MediaConfig};
 pub use packetize::Packetizer;
-pub use params::{CodecParams, ExtensionIds, RecvParams, SendParams};
+pub use params::{CodecParams, ExtensionIds, PlayoutDelay, RecvParams, SendParams};
 pub use stats::{MediaStats, RecvStats, SendStats};
 pub use tone::{
     MAX_TONES, ReceivedTone, ToneError, ToneFormat, ToneTiming, tone_character, tone_event,

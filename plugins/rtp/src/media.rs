@@ -249,6 +249,7 @@ impl Media {
             transport_cc: id(|ids| ids.transport_cc),
             abs_send_time: id(|ids| ids.abs_send_time),
             audio_level: id(|ids| ids.audio_level),
+            playout_delay: id(|ids| ids.playout_delay),
         };
         self.demux.configure(recv);
     }

@@ -41,6 +41,36 @@ pub struct ExtensionIds {
     pub abs_send_time: Option<u8>,
     /// `urn:ietf:params:rtp-hdrext:ssrc-audio-level` (RFC 6464)
     pub audio_level: Option<u8>,
+    /// `http://www.webrtc.org/experiments/rtp-hdrext/playout-delay`
+    pub playout_delay: Option<u8>,
+}
+
+/// How far behind live a receiver is asked to play video.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlayoutDelay {
+    /// At the least, in steps of 10 ms, 0-4095.
+    pub min: u16,
+    /// At the most, likewise.
+    pub max: u16,
+}
+
+impl PlayoutDelay {
+    /// The very same at the least and at the most; times beyond 40.95 s become that.
+    pub fn exactly(delay: std::time::Duration) -> Self {
+        let steps = u16::try_from(delay.as_millis() / 10).unwrap_or(u16::MAX);
+        let steps = steps.min(0xfff);
+        Self {
+            min: steps,
+            max: steps,
+        }
+    }
+
+    /// As the extension carries it: 12 bits each.
+    pub(crate) fn bytes(self) -> [u8; 3] {
+        let both = u32::from(self.min & 0xfff) << 12 | u32::from(self.max & 0xfff);
+        let [_, bytes @ ..] = both.to_be_bytes();
+        bytes
+    }
 }
 
 /// The sending half of a transceiver.
@@ -62,6 +92,8 @@ pub struct SendParams {
     pub tone: Option<ToneFormat>,
     /// Negotiated header extensions.
     pub extensions: ExtensionIds,
+    /// What the receiver is asked to hold back, where it takes that extension: of video alone.
+    pub playout_delay: Option<PlayoutDelay>,
     /// Whether media may be sent now (direction allows it).
     pub active: bool,
 }

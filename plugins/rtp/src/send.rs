@@ -2,6 +2,7 @@
 //! One sending stream: from shared blocks to sealed packets of one viewer, and their repetition.
 use crate::catch_up::MAX_CAUGHT_UP;
 use crate::estimate::SentLog;
+use crate::extension::Once;
 use crate::header::{HeaderTemplate, PerPacket};
 use crate::history::{Chunk, History};
 use crate::layering::Layering;
@@ -216,7 +217,7 @@ impl SendStream {
         self.rewrite();
     }
 
-    /// The peer knows our SSRC (it reports on it), so its mid need not be told any more.
+    /// The peer knows our SSRC (it reports on it), so its mid and its playout delay need not be told any more.
     pub(crate) fn set_mid_known(&mut self) {
         if !self.mid_known {
             self.mid_known = true;
@@ -563,14 +564,20 @@ fn is_marked(block: &PacketBlock, index: usize) -> bool {
     }
 }
 
-fn templates(params: &SendParams, mid_known: bool) -> (HeaderTemplate, Option<HeaderTemplate>) {
-    let mid = (!mid_known).then(|| params.mid.as_str());
+fn templates(params: &SendParams, is_known: bool) -> (HeaderTemplate, Option<HeaderTemplate>) {
+    let once = match is_known {
+        true => Once::default(),
+        false => Once {
+            mid: Some(params.mid.as_str()),
+            playout_delay: params.playout_delay,
+        },
+    };
     let codec = &params.codec;
     let ids = extension_ids(params);
     let rtx = codec
         .rtx_pt
-        .map(|pt| HeaderTemplate::new(pt, params.rtx_ssrc, &ids, mid));
-    let media = HeaderTemplate::new(codec.pt, params.ssrc, &ids, mid);
+        .map(|pt| HeaderTemplate::new(pt, params.rtx_ssrc, &ids, once));
+    let media = HeaderTemplate::new(codec.pt, params.ssrc, &ids, once);
     (media, rtx)
 }
 

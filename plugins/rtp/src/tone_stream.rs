@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Tones as part of a session's streams: asked for by track, written under the audio's SSRC, received.
+use crate::extension::Once;
 use crate::header::{HeaderTemplate, PerPacket};
 use crate::media::Media;
 use crate::send::{Contents, Outgoing, SendStream, extension_ids};
@@ -205,12 +206,15 @@ fn tone_change(params: &SendParams, tone: String, buffer: String) -> MediaEvent 
 
 /// The header of the packets of tones.
 pub(crate) fn tone_template(params: &SendParams, mid_known: bool) -> Option<HeaderTemplate> {
-    let mid = (!mid_known).then(|| params.mid.as_str());
+    let once = Once {
+        mid: (!mid_known).then(|| params.mid.as_str()),
+        playout_delay: None,
+    };
     let format = params.tone?;
     Some(HeaderTemplate::new(
         format.pt,
         params.ssrc,
         &extension_ids(params),
-        mid,
+        once,
     ))
 }

@@ -60,3 +60,5 @@ pub struct SessionConfig {
     /// different for each session unless they shall be linkable.
     pub cname: String,
 }
+    /// How far behind live the peer is asked to play our video, milliseconds up to 40,950; 0: it is not asked.
+    pub playout_delay_ms: u32,

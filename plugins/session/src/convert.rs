@@ -5,11 +5,16 @@ use rtc_jsep::{
     NegotiatedCodec, NegotiatedExtensions, NegotiatedMedia, NegotiatedRecv, NegotiatedSend,
     NegotiatedTones,
 };
-use rtc_rtp::{CodecParams, ExtensionIds, RecvParams, SendParams, ToneFormat};
+use rtc_payload::MediaKind;
+use rtc_rtp::{CodecParams, ExtensionIds, PlayoutDelay, RecvParams, SendParams, ToneFormat};
 
 /// The senders and receivers of a negotiation.
-pub(crate) fn params(media: &NegotiatedMedia) -> (Vec<SendParams>, Vec<RecvParams>) {
-    let send = media.send.iter().map(send).collect();
+pub(crate) fn params(
+    media: &NegotiatedMedia,
+    playout_delay: Option<PlayoutDelay>,
+) -> (Vec<SendParams>, Vec<RecvParams>) {
+    let send = media.send.iter();
+    let send = send.map(|line| self::send(line, playout_delay)).collect();
     (send, media.recv.iter().map(recv).collect())
 }
 
@@ -38,7 +43,7 @@ pub(crate) fn states(media: &NegotiatedMedia) -> Vec<MediaState> {
     media.lines.iter().map(state).collect()
 }
 
-fn send(send: &NegotiatedSend) -> SendParams {
+fn send(send: &NegotiatedSend, playout_delay: Option<PlayoutDelay>) -> SendParams {
     SendParams {
         mid: send.mid.clone(),
         kind: send.kind,
@@ -48,6 +53,7 @@ fn send(send: &NegotiatedSend) -> SendParams {
         codec: codec(&send.codec),
         tone: send.tones.map(tones),
         extensions: extensions(&send.extensions),
+        playout_delay: playout_delay.filter(|_| send.kind == MediaKind::Video),
         active: send.active,
     }
 }
@@ -96,5 +102,6 @@ fn extensions(ids: &NegotiatedExtensions) -> ExtensionIds {
         transport_cc: ids.transport_cc,
         abs_send_time: ids.abs_send_time,
         audio_level: ids.audio_level,
+        playout_delay: ids.playout_delay,
     }
 }

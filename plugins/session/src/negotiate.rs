@@ -305,7 +305,7 @@ impl Session {
         });
         self.events.push_back(Event::Data(data));
         self.events.push_back(Event::Media(convert::states(&media)));
-        self.negotiated = Some(convert::params(&media));
+        self.negotiated = Some(convert::params(&media, self.playout_delay));
         self.configure_media(now);
         match media.data {
             Some(data) => {

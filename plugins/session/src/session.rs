@@ -18,7 +18,7 @@ use crate::{
 use rtc_jsep::{JsepConfig, Negotiator, SignalingState};
 use rtc_payload::SessionId;
 use rtc_rtp::{Media, MediaConfig};
-use rtc_rtp::{PacketBlock, RecvParams, SendParams};
+use rtc_rtp::{PacketBlock, PlayoutDelay, RecvParams, SendParams};
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -62,6 +62,7 @@ pub struct Session {
     pub(crate) answered: bool,
     /// Negotiated, and held until there are keys.
     pub(crate) negotiated: Option<(Vec<SendParams>, Vec<RecvParams>)>,
+    pub(crate) playout_delay: Option<PlayoutDelay>,
     has_keys: bool,
     was_connected: bool,
     path: Option<Path>,
@@ -80,6 +81,8 @@ impl Session {
         });
         let media = Media::new(
             MediaConfig {
+        let held = Duration::from_millis(config.playout_delay_ms.into());
+        let delay = PlayoutDelay::exactly(held);
                 start_bitrate: config.start_bitrate,
                 min_bitrate: config.min_bitrate,
                 max_bitrate: config.max_bitrate,
@@ -127,6 +130,7 @@ impl Session {
             answered: false,
             negotiated: None,
             has_keys: false,
+            playout_delay: Some(delay).filter(|_| !held.is_zero()),
             was_connected: false,
             path: None,
             failed_at: None,
@@ -229,6 +233,13 @@ impl Session {
             self.check_negotiation_needed();
         }
         match self.events.pop_front() {
+    /// Sends a keyframe and all frames since then on the senders that wait for one, see
+    /// [`rtc_rtp::Media::catch_up`]. `false` if none does.
+    pub fn catch_up(&mut self, blocks: &[Arc<PacketBlock>], now: Instant) -> bool {
+        let may_send = self.has_keys && self.path.is_some() && !self.closing;
+        may_send && self.media.catch_up(blocks, now)
+    }
+
             Some(event) => Output::Event(event),
             None => Output::Timeout(self.deadline(now)),
         }
