@@ -7,7 +7,9 @@
 use crate::counters::count;
 use crate::deadline::Deadlines;
 use crate::demux::Demux;
-use crate::inbox::{Control, Handle, Inbox, JoinGuard, Lanes, Opening, local_addresses};
+use crate::gop::Gops;
+use crate::inbox::{Control, Handle, Inbox, JoinGuard, Lanes, Opening};
+use crate::interfaces::{host_addresses, wanted};
 use crate::names::Names;
 use crate::ports::{Ports, WAKER};
 use crate::resolve::Resolver;
@@ -19,12 +21,11 @@ use crate::{DriverConfig, DriverError, Outlet};
 use bytes::Bytes;
 use mio::{Events, Poll, Waker};
 use rtc_payload::SessionId;
-use rtc_rtp::{MediaEvent, PacketBlock};
+use rtc_rtp::MediaEvent;
 use rtc_session::{ChannelKey, Command, Datagram, Event, Output, Session, SessionError, Transport};
 use std::any::Any;
 use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::SyncSender;
 use std::thread;
@@ -33,8 +34,6 @@ use std::time::{Duration, Instant};
 /// Work of one kind in a turn. A batch from a socket may exceed it once.
 const DATAGRAMS_A_TURN: usize = 256;
 const CONTROLS_A_TURN: usize = 256;
-/// Frames times the sessions that send them.
-const SENDS_A_TURN: usize = 256;
 /// Outputs of one session before others get their turn.
 const OUTPUTS_A_TURN: usize = 4096;
 /// A session that names a deadline that has passed is called again after this, not at once.
@@ -105,17 +104,18 @@ pub(crate) struct Io {
     pub(crate) inbox: Inbox,
     outlet: Box<dyn Outlet>,
     resolver: Option<Resolver>,
+    pub(crate) gops: Gops,
     pub(crate) slots: Slots,
     pub(crate) demux: Demux,
     deadlines: Deadlines,
     /// Blocks were left in the media lane.
-    more_media: bool,
+    pub(crate) more_media: bool,
     /// Messages were left in the control lane.
     more_control: bool,
     /// The driver ends: no session is opened any more.
     closing: bool,
     /// Reused from turn to turn.
-    due: Vec<usize>,
+    pub(crate) due: Vec<usize>,
 }
 
 impl Io {
@@ -144,6 +144,7 @@ impl Io {
             closing: false,
             due: Vec::new(),
         }
+            gops: Gops::default(),
     }
 
     /// Runs until the last handle is gone. `alive` is dropped with the thread's last act.
@@ -204,6 +205,7 @@ impl Io {
         if self.more_control || self.more_media || self.ports.is_readable() || streams {
             return Some(Duration::ZERO);
         }
+        self.catch_up(now);
         let resolver = self.resolver.as_ref();
         let earliest = [
             self.deadlines.earliest(),
@@ -251,6 +253,7 @@ impl Io {
                     };
                     session.handle_command(command, now);
                 });
+                Control::Keep(feed, keep) => self.gops.keep(feed, keep),
             }
         }
     }
@@ -341,53 +344,6 @@ impl Io {
                 false
             }
         }
-    }
-
-    fn take_media(&mut self, now: Instant) -> Instant {
-        let (mut sends, mut now) = (0, now);
-        self.more_media = true;
-        while sends < SENDS_A_TURN {
-            let Ok(block) = self.inbox.media.try_recv() else {
-                self.more_media = false;
-                break;
-            };
-            let sent;
-            (sent, now) = self.send_block(&block, now);
-            sends += 1 + sent;
-        }
-        for (feed, layer) in self.inbox.gaps.take_new() {
-            if let Some((session, mid)) = self.slots.any_sender(feed) {
-                let (track, codec) = feed;
-                let wanted = MediaEvent::KeyframeWanted {
-                    mid,
-                    track,
-                    codec,
-                    layer: Some(layer),
-                };
-                self.tell(session, Event::Rtp(wanted));
-            }
-        }
-        now
-    }
-
-    fn send_block(&mut self, block: &Arc<PacketBlock>, now: Instant) -> (usize, Instant) {
-        let mut now = now;
-        let mut slots = std::mem::take(&mut self.due);
-        slots.extend_from_slice(self.slots.senders((block.track, block.codec)));
-        if block.ladder.is_some() {
-            // Most viewers take another encoding of this input.
-            slots.retain(|slot| {
-                let entry = self.slots.get(*slot);
-                entry.is_some_and(|entry| entry.session.takes(block))
-            });
-        }
-        let sends = slots.len();
-        for slot in slots.drain(..) {
-            now = Instant::now();
-            self.call(slot, now, |session| session.send_block(block, now));
-        }
-        self.due = slots;
-        (sends, now)
     }
 
     fn open(&mut self, opening: Opening, now: Instant) {
@@ -530,6 +486,9 @@ impl Io {
             return;
         };
         self.demux.remove(slot);
+            Event::Rtp(MediaEvent::KeyframeWanted { track, codec, .. }) => {
+                self.gops.want(slot, (track, codec));
+            }
         self.deadlines.clear(slot);
         if let Some(resolver) = &mut self.resolver {
             resolver.forget(entry.id);
@@ -542,7 +501,7 @@ impl Io {
         self.tell(id, Event::Closed(error));
     }
 
-    fn tell(&mut self, session: SessionId, event: Event) -> bool {
+    pub(crate) fn tell(&mut self, session: SessionId, event: Event) -> bool {
         guard(|| self.outlet.event(session, event)).is_ok()
     }
 

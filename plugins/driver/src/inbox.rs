@@ -9,7 +9,7 @@ use crate::slots::Feed;
 use crate::{DriverConfig, DriverCounters, SessionOptions};
 use bytes::Bytes;
 use mio::Waker;
-use rtc_payload::SessionId;
+use rtc_payload::{Codec, SessionId, TrackId};
 use rtc_rtp::{PacketBlock, WallClock};
 use rtc_session::{ChannelKey, Command, ServerTransport, ServerUrl, SessionConfig, SessionStats};
 use rustls::ClientConfig;
@@ -45,6 +45,8 @@ pub(crate) enum Control {
 
 /// A session to be opened, with what is its own.
 pub(crate) struct Opening {
+    /// Whether the frames since the last keyframe are kept of a feed.
+    Keep((TrackId, Codec), bool),
     pub(crate) config: SessionConfig,
     pub(crate) own_ports: Vec<u16>,
     /// The one of these that TURN servers are asked from.
@@ -156,6 +158,12 @@ impl Handle {
     /// [`rtc_session::ChannelEvent::Refused`] tells so.
     pub fn message(&self, channel: ChannelKey, data: Bytes, text: bool) {
         self.0.control(Control::Message(channel, data, text));
+    }
+
+    /// Keeps the frames of a track and codec since their last keyframe, up to 16 MiB, 20 s and 1,000 frames, or
+    /// lets them go. A session that waits for a keyframe gets them at once.
+    pub fn keep_frames(&self, track: TrackId, codec: Codec, keep: bool) {
+        self.0.control(Control::Keep((track, codec), keep));
     }
 
     /// Asks for a snapshot of a session. `reply` is called on the io thread, so it must not block; if
