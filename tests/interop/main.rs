@@ -8,6 +8,7 @@ mod objects;
 mod publish;
 mod readme;
 mod serve;
+mod sip;
 mod sip_capture;
 mod two_processes;
 mod view;
