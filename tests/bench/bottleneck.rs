@@ -119,6 +119,9 @@ impl Scenario {
         swarm.try_wait_for("viewer", COMING, |line| line == "watching")?;
         let limit = Duration::from_secs_f64(self.seconds + 20.0);
         let seen = report(&mut swarm, limit, "round: ")?;
+        if seen["frames"] == 0 {
+            return Err(format!("no picture: {}", swarm.printed()));
+        }
         let noted = report(&mut link, limit, "report: ")?;
         self.passage(subject, &seen, &noted)
     }

@@ -148,7 +148,9 @@ fn webrtcsink(lab: &Lab, input: &Input, host: &str) -> Result<Sender, String> {
         .args(["!", "whepserversink", "do-fec=false", "stun-server="])
         .args(options.split_whitespace())
         .arg("signaller::stun-server=")
-        .arg(format!("signaller::host-addr=http://{host}:{PEER_PORT}/"));
+        .arg(format!(
+            "signaller::host-addr=http://127.0.0.1:{PEER_PORT}/"
+        ));
     let mut program = Program::start(command);
     let end = Instant::now() + START;
     while !usage::listens(program.pid(), PEER_PORT) {
@@ -157,10 +159,28 @@ fn webrtcsink(lab: &Lab, input: &Input, host: &str) -> Result<Sender, String> {
         }
         std::thread::sleep(Duration::from_millis(50));
     }
+    if host != "127.0.0.1" {
+        open_port(lab, PEER_PORT)?;
+    }
     Ok(Sender {
         program,
         whep: format!("http://{host}:{PEER_PORT}/whep/endpoint"),
     })
+}
+
+/// whepserversink listens on the loopback interface whatever host-addr says: what arrives at any other
+/// address of the lab goes there too.
+fn open_port(lab: &Lab, port: u16) -> Result<(), String> {
+    let script = format!(
+        "for f in /proc/sys/net/ipv4/conf/*/route_localnet; do echo 1 > $f; done; \
+         iptables -t nat -A PREROUTING -p tcp --dport {port} -j DNAT --to-destination 127.0.0.1:{port}"
+    );
+    let out = lab.command("sh").arg("-c").arg(script).output();
+    let out = out.map_err(|error| error.to_string())?;
+    match out.status.success() {
+        true => Ok(()),
+        false => Err(String::from_utf8_lossy(&out.stderr).into_owned()),
+    }
 }
 
 fn webrtcbin(lab: &Lab, input: &Input) -> Result<Sender, String> {
