@@ -7,21 +7,25 @@ mod attachment;
 mod channels;
 mod control;
 mod error;
+mod identity;
 mod inbox;
 mod incoming;
 mod keyframe;
 mod layers;
 mod objects;
+mod opening;
 mod peer;
 mod route;
 mod servers;
 mod session;
+mod signalled;
 mod told;
 mod tones;
 mod track;
 
 pub(crate) use attachment::{Attachment, FrameSink, IncomingMedia, Listening, SessionFault};
 pub(crate) use error::EndpointError;
+pub(crate) use identity::IdentitySettings;
 pub(crate) use told::post;
 pub(crate) use track::Encoding;
 
@@ -79,12 +83,16 @@ pub(crate) struct SessionSettings {
     pub(crate) max_sessions: u32,
     /// The longest a receiver waits for a missing packet, milliseconds.
     pub(crate) max_latency_ms: u32,
+    /// How far behind live viewers are asked to play video, milliseconds; 0: they are not asked.
+    pub(crate) playout_delay_ms: u32,
     /// Whether applications make and apply descriptions.
     pub(crate) manual: bool,
     /// Which side gives way; `None`: what signalling says.
     pub(crate) polite: Option<bool>,
     /// Servers, and which candidates.
     pub(crate) ice: IceSettings,
+    /// Who vouches for us, and who the peer must be.
+    pub(crate) identity: IdentitySettings,
 }
 
 impl Default for SessionSettings {
@@ -98,9 +106,11 @@ impl Default for SessionSettings {
             dtls_version: DtlsVersion::Auto,
             max_sessions: 0,
             max_latency_ms: 500,
+            playout_delay_ms: 0,
             manual: false,
             polite: None,
             ice: IceSettings::default(),
+            identity: IdentitySettings::default(),
         }
     }
 }

@@ -3,8 +3,8 @@
 use super::AttachmentId;
 use super::control::{Attached, Control};
 use super::inbox::Message;
+use super::opening::receiver;
 use super::peer::Pending;
-use super::session::receiver;
 use super::track::Track;
 use crate::object::{Ask, Link, Mirror, Model, Pads, Setup};
 use gst::prelude::*;

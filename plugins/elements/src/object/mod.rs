@@ -15,6 +15,7 @@ mod dtmf_sender;
 mod element;
 mod enums;
 mod error;
+mod half;
 mod ice_transport;
 mod link;
 mod mirror;

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MPL-2.0
 //! `GstRtcReceiver`: W3C's RTCRtpReceiver (webrtc-pc §5.3). Its track is a source pad of `rtcsrc`.
 use super::dtls_transport::DtlsTransport;
+use super::half::{self, Half, Owner};
+use super::session::Session;
 use super::slot;
+use super::transceiver::Transceiver;
 use gst::glib;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
-use std::sync::Mutex;
+use std::sync::{LazyLock, Mutex};
 
 glib::wrapper! {
     /// The receiving half of a transceiver. A `GstObject`, which any thread may use.
@@ -24,11 +27,28 @@ impl Receiver {
         }
     }
 
+    /// The session it belongs to.
+    pub(super) fn set_owner(&self, session: &Session) {
+        self.imp().owner.set(session);
+    }
+
     /// Set by the first description that has its m-line, taken away by a rollback.
     pub(crate) fn set_transport(&self, transport: Option<DtlsTransport>) {
         if slot::replace(&self.imp().transport, transport).is_some() {
             self.notify_transport();
         }
+    }
+}
+
+impl Half for Receiver {
+    const SENDS: bool = false;
+
+    fn owner(&self) -> &Owner {
+        &self.imp().owner
+    }
+
+    fn is_of(&self, transceiver: &Transceiver) -> bool {
+        transceiver.receiver().as_ref() == Some(self)
     }
 }
 
@@ -52,6 +72,7 @@ mod imp {
             blurb = "What carries it; NULL before a description has its m-line (read-only)"
         )]
         pub(super) transport: Mutex<Option<DtlsTransport>>,
+        pub(super) owner: Owner,
     }
 
     #[glib::object_subclass]
@@ -62,7 +83,13 @@ mod imp {
     }
 
     #[glib::derived_properties]
-    impl ObjectImpl for Receiver {}
+    impl ObjectImpl for Receiver {
+        fn signals() -> &'static [glib::subclass::Signal] {
+            static SIGNALS: LazyLock<Vec<glib::subclass::Signal>> =
+                LazyLock::new(half::signals::<super::Receiver>);
+            &SIGNALS
+        }
+    }
 
     impl GstObjectImpl for Receiver {}
 }

@@ -2,11 +2,14 @@
 //! `GstRtcSender`: W3C's RTCRtpSender (webrtc-pc §5.2). Its track is a sink pad of `rtcsink`.
 use super::dtls_transport::DtlsTransport;
 use super::dtmf_sender::DtmfSender;
+use super::half::{self, Half, Owner};
+use super::session::Session;
 use super::slot;
+use super::transceiver::Transceiver;
 use gst::glib;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
-use std::sync::Mutex;
+use std::sync::{LazyLock, Mutex};
 
 glib::wrapper! {
     /// The sending half of a transceiver. A `GstObject`, which any thread may use.
@@ -27,11 +30,28 @@ impl Sender {
         }
     }
 
+    /// The session it belongs to.
+    pub(super) fn set_owner(&self, session: &Session) {
+        self.imp().owner.set(session);
+    }
+
     /// Set by the first description that has its m-line, taken away by a rollback.
     pub(crate) fn set_transport(&self, transport: Option<DtlsTransport>) {
         if slot::replace(&self.imp().transport, transport).is_some() {
             self.notify_transport();
         }
+    }
+}
+
+impl Half for Sender {
+    const SENDS: bool = true;
+
+    fn owner(&self) -> &Owner {
+        &self.imp().owner
+    }
+
+    fn is_of(&self, transceiver: &Transceiver) -> bool {
+        transceiver.sender().as_ref() == Some(self)
     }
 }
 
@@ -55,6 +75,7 @@ mod imp {
             blurb = "What carries it; NULL before a description has its m-line (read-only)"
         )]
         pub(super) transport: Mutex<Option<DtlsTransport>>,
+        pub(super) owner: Owner,
         #[property(
             name = "dtmf",
             get,
@@ -72,7 +93,13 @@ mod imp {
     }
 
     #[glib::derived_properties]
-    impl ObjectImpl for Sender {}
+    impl ObjectImpl for Sender {
+        fn signals() -> &'static [glib::subclass::Signal] {
+            static SIGNALS: LazyLock<Vec<glib::subclass::Signal>> =
+                LazyLock::new(half::signals::<super::Sender>);
+            &SIGNALS
+        }
+    }
 
     impl GstObjectImpl for Sender {}
 }

@@ -91,6 +91,16 @@ impl Model {
         &self.session
     }
 
+    /// The peer's identity provider said who it is.
+    pub(crate) fn on_identity(&self, identity: &str, mirror: &Mirror<'_>) {
+        if !self.session.is_closed_here() && self.session.set_peer_identity(identity) {
+            self.session.notify_peer_identity();
+            mirror.event("session", "peer-identity", |structure| {
+                structure.set("identity", identity);
+            });
+        }
+    }
+
     /// Takes an event of the session; nothing is told once the application closed it (PC-06).
     pub(crate) fn on_event(&mut self, event: &Event, pads: &dyn Pads, mirror: &Mirror<'_>) {
         if self.session.is_closed_here() {

@@ -45,6 +45,8 @@ impl Model {
     fn make(&self, state: &TransceiverState) -> Transceiver {
         let dtmf = (state.kind == MediaKind::Audio).then(|| DtmfSender::new(&self.link));
         let (sender, receiver) = (Sender::new(dtmf), Receiver::new());
+        sender.set_owner(&self.session);
+        receiver.set_owner(&self.session);
         Transceiver::new(state, &self.link, &sender, &receiver)
     }
 

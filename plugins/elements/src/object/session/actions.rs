@@ -240,10 +240,25 @@ impl Session {
         let pad = values
             .get(1)
             .and_then(|pad| pad.get::<Option<gst::Pad>>().ok());
-        let Some(selected) = self.selected(pad.flatten().as_ref()) else {
-            let text = "the pad belongs to no sender and no receiver of this session";
-            return refuse(promise, RtcError::InvalidAccessError, text);
+        match self.selected(pad.flatten().as_ref()) {
+            Some(selected) => self.stats_of(selected, json, promise),
+            None => {
+                let text = "the pad belongs to no sender and no receiver of this session";
+                refuse(promise, RtcError::InvalidAccessError, text);
+            }
+        }
+    }
+
+    /// Statistics of one sender or receiver.
+    pub(crate) fn stats_of_line(&self, mid: String, sends: bool, promise: Option<gst::Promise>) {
+        let selected = match sends {
+            true => Selected::Sent(mid),
+            false => Selected::Received(mid),
         };
+        self.stats_of(selected, false, promise);
+    }
+
+    fn stats_of(&self, selected: Selected, json: bool, promise: Option<gst::Promise>) {
         let Some(link) = self.imp().link.get().filter(|_| !self.imp().is_closed()) else {
             // ST-05
             let last = slot::read(&self.imp().last_stats);

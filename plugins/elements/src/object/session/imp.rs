@@ -38,6 +38,14 @@ pub struct Session {
     )]
     pub(super) peer: Mutex<String>,
     #[property(
+        name = "peer-identity",
+        get,
+        nullable,
+        blurb = "Who the peer is, USER@DOMAIN, as its identity provider says; NULL until it did (W3C's \
+                 peerIdentity; read-only)"
+    )]
+    pub(super) peer_identity: Mutex<Option<String>>,
+    #[property(
         name = "polite",
         get,
         blurb = "Whether this side gives way when offers collide (read-only)"

@@ -41,6 +41,11 @@ impl Session {
         object
     }
 
+    /// Whether that is new.
+    pub(super) fn set_peer_identity(&self, identity: &str) -> bool {
+        slot::replace(&self.imp().peer_identity, Some(identity.to_owned())).is_some()
+    }
+
     pub(super) fn set_transports(&self, dtls: &DtlsTransport, ice: &IceTransport) {
         slot::replace(&self.imp().dtls_transport, Some(dtls.clone()));
         slot::replace(&self.imp().ice_transport, Some(ice.clone()));
