@@ -69,9 +69,15 @@ impl PictureShift {
         }
     }
 
-    /// One number less, for a frame of an upper temporal layer that is left out.
+    /// What follows a frame that is left out, given by its first payload: the next one gets its number.
+    /// VP9 in flexible mode says what a picture refers to by the distance of numbers, so those stay.
     #[must_use]
-    pub fn without_one(self) -> Self {
+    pub fn without(self, codec: Codec, left_out: &[u8]) -> Self {
+        let flexible =
+            codec == Codec::Vp9 && left_out.first().is_some_and(|first| first & 0x10 != 0);
+        if flexible || places(codec, left_out).is_none() {
+            return self;
+        }
         Self {
             picture: self.picture.wrapping_sub(1) & PICTURE_ID_MASK,
             ..self
@@ -120,7 +126,7 @@ mod tests {
             let frame = EncodedFrame {
                 codec,
                 data: Bytes::from(data),
-                rtp_time: 0xffff_f000 + number * 3000,
+                rtp_time: 0x7fff_f000 + number * 3000,
                 info: FrameInfo {
                     keyframe: number.is_multiple_of(4),
                     temporal: if temporal { (number % 2) as u8 } else { 0 },
@@ -172,7 +178,13 @@ mod tests {
         let mut payload = frames[4].get(0).unwrap().to_vec();
         shift.apply(Codec::Vp8, &mut payload);
         assert_eq!(picture_numbers(Codec::Vp8, &payload), Some(moved));
-        assert_eq!(shift.without_one().moved(numbers(5)).picture, 8);
+        let upper = frames[5].get(0).unwrap();
+        assert_eq!(
+            shift.without(Codec::Vp8, upper).moved(numbers(5)).picture,
+            8
+        );
+        assert_eq!(shift.without(Codec::H264, upper), shift);
+        assert_eq!(shift.without(Codec::Vp9, &[0xb0, 0x80, 1]), shift);
     }
 
     #[test]
@@ -181,12 +193,18 @@ mod tests {
             picture: 5,
             base: 1,
         };
-        for payload in [&[0x90u8, 0x80][..], &[0x90], &[], &[0x90, 0xc0, 0x80]] {
-            for codec in [Codec::Vp8, Codec::Vp9, Codec::H264] {
-                let mut moved = payload.to_vec();
-                shift.apply(codec, &mut moved);
-                assert_eq!(moved, payload);
-            }
+        for (codec, payload) in [
+            (Codec::H264, &[0x90, 0xc0, 0x80, 1, 1, 1][..]),
+            (Codec::Vp8, &[0x90, 0xc0, 0x80]),
+            (Codec::Vp8, &[0x10, 0xff, 0xff, 0xff, 0xff]),
+            (Codec::Vp8, &[0x90, 0x80]),
+            (Codec::Vp9, &[0x90, 0x80]),
+            (Codec::Vp9, &[0x10, 0x80, 0x80]),
+            (Codec::Vp9, &[]),
+        ] {
+            let mut moved = payload.to_vec();
+            shift.apply(codec, &mut moved);
+            assert_eq!(moved, payload);
         }
     }
 }

@@ -7,7 +7,10 @@ use crate::send::{KEYFRAME_GAP, SendStream};
 use crate::{Ladder, MediaEvent, PacketBlock, share};
 use rtc_payload::{MediaKind, PictureNumbers, PictureShift, picture_numbers};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// A path that holds a frame back so long is too thin for all of them.
+const LATE: Duration = Duration::from_millis(80);
 
 /// The layers of one stream.
 #[derive(Debug, Default)]
@@ -54,7 +57,7 @@ impl Layering {
     /// The RTP time that a frame is sent with, and how its picture numbers are moved.
     pub(crate) fn place(&mut self, block: &PacketBlock) -> (u32, PictureShift) {
         if block.ladder.is_none() {
-            return (block.rtp_time, PictureShift::default());
+            return (block.rtp_time, self.shift);
         }
         let numbers = block.payloads.get(0);
         let numbers = numbers.and_then(|payload| picture_numbers(block.codec, payload));
@@ -75,6 +78,13 @@ impl Layering {
         }
         self.newest = Some(time);
         (time, self.shift)
+    }
+
+    /// Notes that a frame which no other refers to is not sent.
+    fn leave_out(&mut self, block: &PacketBlock) {
+        if let Some(payload) = block.payloads.get(0) {
+            self.shift = self.shift.without(block.codec, payload);
+        }
     }
 
     fn is_switching(&self) -> bool {
@@ -130,6 +140,19 @@ impl SendStream {
             self.layering.told = None;
         }
         !same
+    }
+
+    /// Leaves a frame out that no other refers to (of an upper temporal layer, say), if what waits is late:
+    /// a viewer on a thin path gets fewer pictures, and each at once.
+    pub(crate) fn leaves_out(&mut self, block: &PacketBlock, now: Instant) -> bool {
+        let since = self.queued_since();
+        let late = since.is_some_and(|since| now.saturating_duration_since(since) > LATE);
+        let leaves_out = late && self.is_video() && block.info.discardable && !block.info.keyframe;
+        if leaves_out {
+            self.counters.dropped_frames += 1;
+            self.layering.leave_out(block);
+        }
+        leaves_out
     }
 
     fn choose_layer(&mut self, share: u64, now: Instant) {

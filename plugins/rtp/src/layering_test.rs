@@ -293,3 +293,33 @@ fn an_input_with_one_encoding_tells_nothing_of_layers() {
     let layer = |event: &MediaEvent| matches!(event, MediaEvent::Layer { .. });
     assert!(!pair.a_events.iter().any(layer));
 }
+
+#[test]
+fn a_viewer_on_a_thin_path_gets_half_the_pictures_in_time() {
+    let [with, without] = [true, false].map(|drops| {
+        let mut pair = pair(Codec::Vp8, 450e3, 700_000);
+        let mut packetizer = Packetizer::new(TrackId(1), Codec::Vp8, 1200);
+        let mut keyframe = true;
+        for number in 0..600 {
+            // 720 kbit/s; every other frame is referred to by none.
+            let mut frame = vp8(number, keyframe, if number % 2 == 0 { 2600 } else { 3400 });
+            frame.info.discardable = drops && number % 2 == 1;
+            let block = Arc::new(packetizer.block(&frame, pair.now).unwrap());
+            pair.a.send_block(&block, pair.now);
+            pair.drain();
+            pair.run(FRAME);
+            keyframe = pair.keyframe_wanted();
+        }
+        let from = pair.start + Duration::from_secs(5);
+        let late = pair.frames.iter().filter(|(at, _)| *at > from);
+        let late: Vec<_> = late.map(|(_, frame)| frame.discontinuity).collect();
+        if drops {
+            assert!(!late.contains(&true));
+        }
+        late.len()
+    });
+    assert!(
+        with > 200 && with > without * 3 / 2,
+        "{with}, not {without}"
+    );
+}

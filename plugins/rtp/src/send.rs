@@ -264,6 +264,9 @@ impl SendStream {
             self.drop_queue();
             return false;
         }
+        if self.leaves_out(block, now) {
+            return true;
+        }
         if self.layering.goes_down(block) {
             self.drop_unstarted();
         }
