@@ -14,7 +14,7 @@ use quinn_udp::{RecvMeta, Transmit, UdpSocketState};
 use rtc_payload::SessionId;
 use rtc_rtp::WallClock;
 use rtc_session::{
-    Certificate, Command, ConnectionState, Datagram, DtlsVersion, Event, Output, Session,
+    Certificate, Command, ConnectionState, Datagram, DtlsVersion, Event, HostAddresses, Output, Session,
     SessionConfig,
 };
 use rustix::time::{ClockId, clock_gettime};
@@ -291,8 +291,10 @@ fn config(
     SessionConfig {
         id: SessionId(id as u64),
         certificate: certificate.clone(),
-        host_addresses: vec![address],
-        tcp_addresses: Vec::new(),
+        hosts: HostAddresses {
+            udp: vec![address],
+            ..HostAddresses::default()
+        },
         ice_servers: Vec::new(),
         ice_transport_policy: rtc_session::IceTransportPolicy::All,
         relay_port: 0,
@@ -305,6 +307,7 @@ fn config(
         max_bitrate: 20_000_000,
         congestion_control: true,
         max_latency_ms: 500,
+        playout_delay_ms: 0,
         cname: "bench".into(),
         wall: WallClock {
             at: now,

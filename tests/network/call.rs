@@ -6,7 +6,7 @@ use rtc_driver::{Driver, DriverConfig, Handle, JoinGuard, SessionOptions};
 use rtc_payload::{Codec, EncodedFrame, FrameInfo, MediaKind, SessionId, TrackId};
 use rtc_rtp::{MediaEvent, Packetizer};
 use rtc_session::{
-    CandidateError, Certificate, CodecOffer, Command, ConnectionState, Direction, Event,
+    CandidateError, Certificate, CodecOffer, Command, ConnectionState, Direction, DtlsState, Event,
     GatheringState, LoginWanted, SessionStats, TransceiverInit,
 };
 use std::sync::Arc;
@@ -24,6 +24,7 @@ pub(crate) struct Seen {
     pub(crate) errors: Vec<CandidateError>,
     pub(crate) logins: Vec<LoginWanted>,
     pub(crate) gathering: Vec<GatheringState>,
+    pub(crate) dtls: Vec<DtlsState>,
     pub(crate) frames: usize,
     pub(crate) closed: bool,
 }
@@ -135,23 +136,35 @@ impl Call {
         let deadline = Instant::now() + Duration::from_secs(10);
         while self.seen(1).frames < wanted {
             assert!(Instant::now() < deadline, "no frames: {:#?}", self.seen(1));
-            self.sent += 1;
-            // A train of nine packets.
-            let mut data = vec![0x10, 0, 0, 0x9d, 0x01, 0x2a, 64, 0, 64, 0];
-            data.resize(10_000, self.sent as u8);
-            let frame = EncodedFrame {
-                codec: Codec::Vp8,
-                data: Bytes::from(data),
-                rtp_time: self.sent.wrapping_mul(3000),
-                info: FrameInfo {
-                    keyframe: true,
-                    ..FrameInfo::default()
-                },
-            };
-            let block = self.packetizer.block(&frame, Instant::now()).unwrap();
-            self.ends[0].handle.media(Arc::new(block));
-            self.until(Duration::from_millis(33), |_| false);
+            self.frame();
         }
+    }
+
+    /// Sends frames for so long.
+    pub(crate) fn sends_for(&mut self, time: Duration) {
+        let end = Instant::now() + time;
+        while Instant::now() < end {
+            self.frame();
+        }
+    }
+
+    fn frame(&mut self) {
+        self.sent += 1;
+        // A train of nine packets.
+        let mut data = vec![0x10, 0, 0, 0x9d, 0x01, 0x2a, 64, 0, 64, 0];
+        data.resize(10_000, self.sent as u8);
+        let frame = EncodedFrame {
+            codec: Codec::Vp8,
+            data: Bytes::from(data),
+            rtp_time: self.sent.wrapping_mul(3000),
+            info: FrameInfo {
+                keyframe: true,
+                ..FrameInfo::default()
+            },
+        };
+        let block = self.packetizer.block(&frame, Instant::now()).unwrap();
+        self.ends[0].handle.media(Arc::new(block));
+        self.until(Duration::from_millis(33), |_| false);
     }
 
     pub(crate) fn stats(&self, end: usize) -> SessionStats {
@@ -189,6 +202,17 @@ impl Call {
             }
             Event::Gathering(state) => {
                 seen.gathering.push(state);
+                None
+            }
+            // The first offer was asked for.
+            Event::NegotiationNeeded => {
+                if !seen.dtls.is_empty() {
+                    self.command(at, Command::Negotiate);
+                }
+                None
+            }
+            Event::Dtls { state, .. } => {
+                seen.dtls.push(state);
                 None
             }
             Event::CandidateError(error) => {

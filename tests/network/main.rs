@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod call;
+mod change;
+mod family;
 mod nat;
 mod net;
 mod relay;

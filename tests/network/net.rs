@@ -9,7 +9,7 @@
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use std::fs::File;
 use std::io::Write;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::AsFd;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -48,6 +48,8 @@ impl Nat {
 pub(crate) struct Host {
     /// Its namespace.
     pub(crate) name: String,
+    /// That of its NAT, or its own.
+    edge: String,
     /// Its own address.
     pub(crate) address: IpAddr,
     /// How the world sees it.
@@ -72,6 +74,28 @@ impl Host {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &self.name, program]);
         command
+    }
+
+    /// Gives the host, or the NAT before it, another public address; a NAT forgets its mappings.
+    pub(crate) fn moves(&mut self) {
+        let IpAddr::V4(old) = self.public else {
+            unreachable!("it is of IPv4");
+        };
+        let [a, b, n, host] = old.octets();
+        let new = Ipv4Addr::new(a, b, n, host + 1);
+        inside(&self.edge, &format!("ip addr del {old}/24 dev wan"));
+        inside(&self.edge, &format!("ip addr add {new}/24 dev wan"));
+        let gateway = Ipv4Addr::new(a, b, n, 1);
+        inside(&self.edge, &format!("ip route add default via {gateway}"));
+        if self.address == self.public {
+            self.address = new.into();
+        }
+        self.public = new.into();
+    }
+
+    /// One command line in its network.
+    pub(crate) fn line(&self, line: &str) {
+        inside(&self.name, line);
     }
 
     /// Loads nftables rules.
@@ -149,9 +173,55 @@ impl Net {
         }
         Host {
             name: inner,
+            edge,
             address: address.parse().unwrap(),
             public: public.parse().unwrap(),
         }
+    }
+
+    /// Two hosts on one link, with IPv4 or IPv6 alone.
+    pub(crate) fn neighbours(&mut self, v4: bool) -> [Host; 2] {
+        let names = ["x", "y"].map(|name| self.namespace(name).unwrap());
+        inside(
+            &names[0],
+            &format!("ip link add eth type veth peer name eth netns {}", names[1]),
+        );
+        let mut number = 0;
+        let hosts = names.map(|name| {
+            number += 1;
+            let address = match v4 {
+                true => format!("198.19.0.{number}"),
+                false => format!("fd18::{number}"),
+            };
+            if !v4 {
+                inside(&name, "sysctl -qw net.ipv6.conf.all.disable_ipv6=0");
+                inside(&name, "sysctl -qw net.ipv6.conf.eth.disable_ipv6=0");
+                inside(&name, "ip addr del 127.0.0.1/8 dev lo");
+            }
+            let rest = if v4 {
+                "/24 dev eth"
+            } else {
+                "/64 dev eth nodad"
+            };
+            inside(&name, &format!("ip addr add {address}{rest}"));
+            inside(&name, "ip link set eth up");
+            let address: IpAddr = address.parse().unwrap();
+            Host {
+                edge: name.clone(),
+                name,
+                address,
+                public: address,
+            }
+        });
+        for host in &hosts {
+            let mut shown = host.command("ip");
+            shown.args(["link", "show", "up", "dev", "eth"]);
+            let is_up = |out: Vec<u8>| String::from_utf8_lossy(&out).contains("state UP");
+            while !is_up(shown.output().unwrap().stdout) {
+                thread::yield_now();
+            }
+        }
+        hosts
     }
 
     fn name(&self, of: &str) -> String {

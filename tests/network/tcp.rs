@@ -95,6 +95,53 @@ fn without_udp_symmetric_nats_connect_by_turn_over_tls() {
     call.frames(30);
 }
 
+/// Lets nothing out but what goes to port 443 by TCP.
+const WEB_ALONE: &str = "table ip web {
+ chain out {
+ type filter hook output priority 0
+ ct state established,related accept
+ tcp dport 443 accept
+ drop
+ }
+}
+";
+
+#[test]
+fn where_port_443_alone_is_open_turn_over_tls_connects() {
+    let Some((_net, server, hosts)) = hosts([Nat::Symmetric, Nat::Symmetric]) else {
+        return;
+    };
+    let turn = match Coturn::start(&server, &["--tls-listening-port=443"]) {
+        Ok(turn) => turn,
+        Err(why) => return println!("skipped: {why}"),
+    };
+    let given = IceServer::new(&[format!("turns:{SERVER}:443")], Some(USER), Some(PASSWORD));
+    let given = given.unwrap();
+    let setups = hosts.each_ref().map(|host| {
+        host.rules(WEB_ALONE);
+        let mut setup = Setup::new(host);
+        setup.config.tls_ca = Some(turn.ca());
+        setup.options.ice_servers = vec![given.clone()];
+        setup
+    });
+    let mut call = Call::new(setups);
+    assert!(call.connects(LIMIT), "{:#?}", call.seen(0));
+    call.frames(30);
+}
+
+#[test]
+fn where_port_443_alone_is_open_a_peer_that_listens_there_is_reached() {
+    let Some((_net, _, hosts)) = hosts([Nat::PortCone, Nat::None]) else {
+        return;
+    };
+    hosts[0].rules(WEB_ALONE);
+    let mut there = Setup::new(&hosts[1]);
+    there.config.udp_port = 443;
+    let mut call = Call::new([Setup::new(&hosts[0]), there]);
+    assert!(call.connects(LIMIT), "{:#?}", call.seen(0));
+    call.frames(30);
+}
+
 #[test]
 fn a_stranger_on_the_tcp_port_is_shown_the_door() {
     let Some((_net, _, hosts)) = hosts([Nat::None, Nat::None]) else {
@@ -120,7 +167,7 @@ fn a_stranger_on_the_tcp_port_is_shown_the_door() {
             let mut answer = Vec::new();
             // Closed, by a reset where not all was read; and nothing was said.
             let _ = stream.read_to_end(&mut answer);
-            assert_eq!(answer, []);
+            assert!(answer.is_empty(), "{answer:?}");
         });
     }
     call.frames(5);

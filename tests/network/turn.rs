@@ -43,7 +43,7 @@ impl Coturn {
             ])
             .args(["--fingerprint", "--realm", "lab.example"])
             .args(["--listening-ip", SERVER, "--relay-ip", SERVER])
-            .args(["--listening-port", "3478", "--tls-listening-port", "5349"])
+            .args(["--listening-port", "3478"])
             .args(["--min-port", "50000", "--max-port", "50999"])
             .arg("--cert")
             .arg(&certificate)
@@ -70,8 +70,12 @@ impl Coturn {
         });
         let mut server = Self { child, folder, log };
         let end = Instant::now() + Duration::from_secs(10);
+        let tls = more
+            .iter()
+            .find_map(|option| option.strip_prefix("--tls-listening-port="));
+        let tls = tls.map_or(5349, |port| port.parse().unwrap());
         let answers = |port| host.run(move || TcpStream::connect((SERVER, port)).is_ok());
-        while !answers(5349) || !answers(3478) {
+        while !answers(tls) || !answers(3478) {
             if let Ok(Some(status)) = server.child.try_wait() {
                 return Err(format!("turnserver: {status}"));
             }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Two sessions on simulated time: what they do together, one behaviour a file.
 mod connect;
+mod connection_time;
 mod data;
 mod data_flow;
 mod disorder;

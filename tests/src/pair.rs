@@ -6,8 +6,8 @@ use rtc_payload::{Codec, EncodedFrame, FrameInfo, MediaKind, SessionId, TrackId}
 use rtc_rtp::{MediaEvent, Packetizer, ReceivedFrame, ReceivedTone, WallClock};
 use rtc_session::{
     Certificate, ChannelEvent, Command, ConnectionState, Datagram, DescriptionKind, Direction,
-    DtlsVersion, Event, IceConnectionState, MediaState, Output, SctpState, Session, SessionConfig,
-    SessionError, TransceiverInit, Transmit,
+    DtlsVersion, Event, HostAddresses, IceConnectionState, MediaState, Output, SctpState, Session,
+    SessionConfig, SessionError, TransceiverInit, Transmit,
 };
 use std::collections::HashMap;
 use std::fmt;
@@ -463,8 +463,10 @@ impl Peer {
             SessionConfig {
                 id: SessionId(side as u64 + 1),
                 certificate: Arc::new(Certificate::generate().expect("a certificate can be made")),
-                host_addresses: addresses.clone(),
-                tcp_addresses: Vec::new(),
+                hosts: HostAddresses {
+                    udp: addresses.clone(),
+                    ..HostAddresses::default()
+                },
                 ice_servers: Vec::new(),
                 ice_transport_policy: rtc_session::IceTransportPolicy::All,
                 relay_port: 0,
@@ -477,6 +479,7 @@ impl Peer {
                 max_bitrate: 10_000_000,
                 congestion_control: true,
                 max_latency_ms: 500,
+                playout_delay_ms: 0,
                 cname: format!("side{side}"),
                 wall: WallClock {
                     at: now,

@@ -3,9 +3,10 @@
 use rtc_payload::{Codec, SessionId};
 use rtc_rtp::WallClock;
 use rtc_session::{
-    Certificate, DtlsVersion, IceServer, IceTransportPolicy, ServerUrl, SessionConfig,
+    Certificate, DtlsVersion, HostAddresses, IceServer, IceTransportPolicy, ServerUrl,
+    SessionConfig,
 };
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -32,20 +33,43 @@ impl IpFamilies {
     }
 }
 
+/// Which of the machine's addresses peers may see (RFC 8828 §5.2; its mode 4 would need a proxy).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum IpHandling {
+    /// Mode 1: those of all interfaces.
+    #[default]
+    AllInterfaces,
+    /// Mode 2: of each family the one that the default route starts from.
+    DefaultRouteWithLocal,
+    /// Mode 3: that route, but its local address is told to nobody: what peers see is what STUN and
+    /// TURN servers found, or announced addresses.
+    DefaultRoute,
+}
+
 /// What a driver is made with.
 #[derive(Clone, Debug)]
 pub struct DriverConfig {
     /// The UDP port of all sessions; 0 for any free one. If it is taken, the next 15 are tried.
     pub udp_port: u16,
+    /// First and last of the ports to choose from in place of `udp_port`; sessions' own ports are
+    /// taken from it too while it lasts.
+    pub port_range: Option<(u16, u16)>,
     /// IP versions to use.
     pub ip_families: IpFamilies,
+    /// Which addresses peers may see.
+    pub ip_handling: IpHandling,
     /// Names of the network interfaces whose addresses are offered; empty for all.
     pub interfaces: Vec<String>,
     /// Further addresses to offer: those of a NAT that forwards the port to this machine.
     pub announced: Vec<IpAddr>,
+    /// Names of such addresses: looked up at the start and when the network changes.
+    pub announced_names: Vec<String>,
     /// Whether `.local` names of peers are looked up by multicast DNS (RFC 6762). If not, their
     /// candidates are not used.
     pub resolve_mdns: bool,
+    /// Whether peers are told `.local` names in place of the machine's own addresses, one for each, new
+    /// for each session (draft-ietf-mmusic-mdns-ice-candidates).
+    pub conceal: bool,
     /// Whether connections are taken by TCP on the UDP port's number, and made to peers that take them
     /// (RFC 6544). Of use where UDP is blocked.
     pub ice_tcp: bool,
@@ -60,10 +84,14 @@ impl Default for DriverConfig {
     fn default() -> Self {
         Self {
             udp_port: 0,
+            port_range: None,
             ip_families: IpFamilies::Both,
+            ip_handling: IpHandling::AllInterfaces,
             interfaces: Vec::new(),
             announced: Vec::new(),
+            announced_names: Vec::new(),
             resolve_mdns: true,
+            conceal: false,
             ice_tcp: true,
             tls_ca: None,
             media_lane: 256,
@@ -98,6 +126,8 @@ pub struct SessionOptions {
     pub congestion_control: bool,
     /// The longest a receiver waits for a missing packet, milliseconds.
     pub max_latency_ms: u32,
+    /// How far behind live the peer is asked to play our video, milliseconds up to 40,950; 0: it is not asked.
+    pub playout_delay_ms: u32,
     /// Gives the session a UDP port of its own, closed with it. Wanted where one driver has several
     /// sessions with one remote address (a client with many sessions at one server), for nothing
     /// else tells their datagrams apart.
@@ -120,14 +150,13 @@ impl SessionOptions {
             max_bitrate: 20_000_000,
             congestion_control: true,
             max_latency_ms: 500,
+            playout_delay_ms: 0,
             own_port: false,
         }
     }
 
     /// Whether one of the servers' URIs is such.
     pub(crate) fn uses(&self, such: impl Fn(&ServerUrl) -> bool) -> bool {
-    /// How far behind live the peer is asked to play our video, milliseconds up to 40,950; 0: it is not asked.
-    pub playout_delay_ms: u32,
         self.ice_servers.iter().flat_map(IceServer::urls).any(such)
     }
 
@@ -141,8 +170,7 @@ impl SessionOptions {
         SessionConfig {
             id,
             certificate: self.certificate,
-            host_addresses: places.udp,
-            tcp_addresses: places.tcp,
+            hosts: places.hosts,
             relay_port: places.relay_port,
             ice_servers: self.ice_servers,
             ice_transport_policy: self.ice_transport_policy,
@@ -150,12 +178,12 @@ impl SessionOptions {
             dtls_version: self.dtls_version,
             polite: self.polite,
             retransmission: self.retransmission,
-            playout_delay_ms: 0,
             start_bitrate: self.start_bitrate,
             min_bitrate: self.min_bitrate,
             max_bitrate: self.max_bitrate,
             congestion_control: self.congestion_control,
             max_latency_ms: self.max_latency_ms,
+            playout_delay_ms: self.playout_delay_ms,
             cname,
             wall,
         }
@@ -165,9 +193,7 @@ impl SessionOptions {
 /// Where a session is reached.
 #[derive(Debug)]
 pub(crate) struct Places {
-    pub(crate) udp: Vec<SocketAddr>,
-    pub(crate) tcp: Vec<SocketAddr>,
+    pub(crate) hosts: HostAddresses,
     /// The port TURN servers are asked from by UDP.
     pub(crate) relay_port: u16,
 }
-            playout_delay_ms: self.playout_delay_ms,

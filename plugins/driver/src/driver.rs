@@ -4,6 +4,9 @@
 //! It reads the clock for each session it sends for, that no session takes the time others took for its
 //! path's delay; it never waits but for the poller, and does a bounded amount of each
 //! kind of work a turn, the control lane first, so that nothing starves the rest.
+use crate::announced::Announced;
+use crate::changes::{self, Changes};
+use crate::conceal::Concealer;
 use crate::counters::count;
 use crate::deadline::Deadlines;
 use crate::demux::Demux;
@@ -57,12 +60,12 @@ impl Driver {
         let mut config = config;
         let mut ports = Ports::bind(&config, registry)?;
         config.ip_families = ports.families();
-        let local = local_addresses(&config).map_err(DriverError::Thread)?;
-        if local.is_empty() && config.announced.is_empty() {
+        let announced = Announced::new(&config)?;
+        let local = host_addresses(&config).map_err(DriverError::Thread)?;
+        if local.is_empty() && announced.addresses().is_empty() {
             return Err(DriverError::NoAddress(wanted(&config)));
         }
-        let foreign = config.announced.iter().filter(|ip| !local.contains(ip));
-        ports.set_foreign(foreign.copied().collect());
+        ports.set_foreign(announced.addresses(), &local);
         let port = ports.port();
         let connections = match config.ice_tcp {
             true => Connections::listen(config.ip_families, port, ports.registry()),
@@ -73,25 +76,17 @@ impl Driver {
         let waker = Waker::new(poll.registry(), WAKER).map_err(DriverError::Thread)?;
         let (lanes, inbox) = Lanes::new(waker, config.media_lane);
         let resolver = config.resolve_mdns.then(Resolver::default);
+        let changes = Changes::new(config.clone(), local, ports.registry());
+        let places = (config.clone(), announced.clone());
         let spawn = |inbox, alive| {
             thread::Builder::new().name("rtc-io".into()).spawn(move || {
-                Io::new(poll, ports, connections, inbox, resolver, outlet).run(alive)
+                let network = (ports, connections, changes, places);
+                Io::new(poll, network, inbox, resolver, outlet).run(alive)
             })
         };
         lanes
-            .into_thread(inbox, config, (port, tcp), spawn)
+            .into_thread(inbox, (config, announced), (port, tcp), spawn)
             .map_err(DriverError::Thread)
-    }
-}
-
-fn wanted(config: &DriverConfig) -> String {
-    match config.interfaces.as_slice() {
-        [] => format!("none that is up has an address of {:?}", config.ip_families),
-        names => format!(
-            "none of {} is up with an address of {:?}",
-            names.join(", "),
-            config.ip_families
-        ),
     }
 }
 
@@ -101,11 +96,15 @@ pub(crate) struct Io {
     pub(crate) streams: Streams,
     pub(crate) connections: Connections,
     pub(crate) names: Names,
+    pub(crate) changes: Changes,
+    pub(crate) concealer: Concealer,
+    pub(crate) config: DriverConfig,
+    pub(crate) announced: Announced,
     pub(crate) inbox: Inbox,
     outlet: Box<dyn Outlet>,
     resolver: Option<Resolver>,
-    pub(crate) gops: Gops,
     pub(crate) slots: Slots,
+    pub(crate) gops: Gops,
     pub(crate) demux: Demux,
     deadlines: Deadlines,
     /// Blocks were left in the media lane.
@@ -121,8 +120,12 @@ pub(crate) struct Io {
 impl Io {
     fn new(
         poll: Poll,
-        ports: Ports,
-        connections: Connections,
+        (ports, connections, changes, (config, announced)): (
+            Ports,
+            Connections,
+            Changes,
+            (DriverConfig, Announced),
+        ),
         inbox: Inbox,
         resolver: Option<Resolver>,
         outlet: Box<dyn Outlet>,
@@ -133,10 +136,15 @@ impl Io {
             streams: Streams::default(),
             connections,
             names: Names::default(),
+            changes,
+            concealer: Concealer::default(),
+            config,
+            announced,
             inbox,
             outlet,
             resolver,
             slots: Slots::default(),
+            gops: Gops::default(),
             demux: Demux::default(),
             deadlines: Deadlines::default(),
             more_media: false,
@@ -144,7 +152,6 @@ impl Io {
             closing: false,
             due: Vec::new(),
         }
-            gops: Gops::default(),
     }
 
     /// Runs until the last handle is gone. `alive` is dropped with the thread's last act.
@@ -183,7 +190,9 @@ impl Io {
         let now = Instant::now();
         for event in events.iter().filter(|event| event.token() != WAKER) {
             let token = event.token();
-            if !self.note_ready(token) {
+            if token == changes::TOKEN {
+                self.changes.ready(now);
+            } else if !self.note_ready(token) {
                 self.ports
                     .ready(token, event.is_readable(), event.is_writable(), now);
             }
@@ -191,10 +200,12 @@ impl Io {
         self.inbox.alarm.reset();
         self.take_control(now);
         self.take_answers(now);
+        self.take_changes(now);
         let now = self.take_timeouts(now);
         let now = self.take_datagrams(buffers, now);
         self.take_streams(now);
         let now = self.take_media(now);
+        self.catch_up(now);
         self.count();
         now
     }
@@ -205,12 +216,12 @@ impl Io {
         if self.more_control || self.more_media || self.ports.is_readable() || streams {
             return Some(Duration::ZERO);
         }
-        self.catch_up(now);
         let resolver = self.resolver.as_ref();
         let earliest = [
             self.deadlines.earliest(),
             resolver.and_then(Resolver::wake_at),
             self.connections.wake_at(),
+            self.changes.wake_at(),
             limit,
         ];
         let earliest = earliest.into_iter().flatten().min()?;
@@ -219,23 +230,51 @@ impl Io {
 
     fn take_control(&mut self, now: Instant) {
         self.more_control = true;
+        // Messages given together leave together, in as few packets as they need.
+        let mut filled = Vec::new();
         for _ in 0..CONTROLS_A_TURN {
             let Ok(control) = self.inbox.control.try_recv() else {
                 self.more_control = false;
-                return;
+                break;
             };
             match control {
+                Control::Command(id, command @ Command::SendMessage { .. }) => {
+                    self.fill(id, command, &mut filled, now);
+                }
                 Control::Open(opening) => self.open(*opening, now),
                 Control::Addresses(id, name, addresses) => {
                     self.server_resolved(id, &name, &addresses, now);
+                }
+                Control::Announced(name, addresses) => {
+                    self.announced.note(&name, addresses);
+                    self.tell_addresses(now);
                 }
                 Control::Command(id, command) => {
                     self.with(id, now, |session| session.handle_command(command, now));
                 }
                 Control::Message(channel, data, text) => self.message(channel, &data, text, now),
+                Control::Keep(feed, keep) => self.gops.keep(feed, keep),
                 Control::Stats(id, reply) => self.with(id, now, |session| reply(session.stats())),
                 Control::Panic(id) => self.with(id, now, |_| panic!("asked for by a test")),
             }
+        }
+        for slot in filled {
+            self.drain(slot, now);
+        }
+    }
+
+    /// Gives a session a message that leaves when the slots in `filled` are drained.
+    fn fill(&mut self, id: SessionId, command: Command, filled: &mut Vec<usize>, now: Instant) {
+        let Some(slot) = self.slots.find(id) else {
+            return;
+        };
+        let Some(entry) = self.slots.get(slot) else {
+            return;
+        };
+        match guard(|| entry.session.handle_command(command, now)) {
+            Ok(()) if filled.contains(&slot) => {}
+            Ok(()) => filled.push(slot),
+            Err(reason) => self.fail(slot, reason),
         }
     }
 
@@ -253,7 +292,6 @@ impl Io {
                     };
                     session.handle_command(command, now);
                 });
-                Control::Keep(feed, keep) => self.gops.keep(feed, keep),
             }
         }
     }
@@ -352,6 +390,7 @@ impl Io {
             own_ports,
             relay_port,
             sockets,
+            port,
             tls,
         } = opening;
         let id = config.id;
@@ -359,9 +398,13 @@ impl Io {
             self.tell(id, Event::Closed(None));
             return;
         }
+        let hidden = config.hosts.hidden.clone();
+        self.concealer.add(id, &hidden, port);
         match guard(|| Session::new(config, now)) {
             Ok(session) => {
-                let slot = self.slots.insert(id, session, own_ports, tls);
+                let slot = self
+                    .slots
+                    .insert(id, session, (port, own_ports), hidden, tls);
                 self.ports.add(sockets);
                 self.demux.add(slot, id);
                 if let Some(port) = relay_port {
@@ -443,6 +486,9 @@ impl Io {
             Event::Resolve { name } => return self.resolve(slot, id, &name, now),
             Event::Closed(error) => return self.end(slot, error),
             Event::Media(ref media) => self.slots.set_media(slot, media),
+            Event::Rtp(MediaEvent::KeyframeWanted { track, codec, .. }) => {
+                self.gops.want(slot, (track, codec));
+            }
             Event::LocalDescription { .. } => self.note_ufrag(slot),
             _ => {}
         }
@@ -486,13 +532,11 @@ impl Io {
             return;
         };
         self.demux.remove(slot);
-            Event::Rtp(MediaEvent::KeyframeWanted { track, codec, .. }) => {
-                self.gops.want(slot, (track, codec));
-            }
         self.deadlines.clear(slot);
         if let Some(resolver) = &mut self.resolver {
             resolver.forget(entry.id);
         }
+        self.concealer.forget(entry.id);
         self.end_streams(slot);
         let mut entry = entry;
         self.close_ports(std::mem::take(&mut entry.own_ports));

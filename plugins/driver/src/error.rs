@@ -7,11 +7,9 @@ use std::io;
 #[non_exhaustive]
 pub enum DriverError {
     /// Every UDP port tried is in use: free one or choose another.
-    #[error(
-        "UDP ports {first} to {last} are all in use; free one, or choose another, or 0 for any free one"
-    )]
+    #[error("UDP ports {first} to {last} are all in use; free one, or choose others")]
     PortsTaken {
-        /// The port asked for.
+        /// The first one tried.
         first: u16,
         /// The last one tried.
         last: u16,
@@ -24,6 +22,14 @@ pub enum DriverError {
         /// The port tried.
         port: u16,
         /// What the system said.
+        source: io::Error,
+    },
+    /// The name of an address to announce is unknown.
+    #[error("the name `{name}` to announce has no address; correct it, or write the IP address")]
+    UnknownName {
+        /// The name.
+        name: String,
+        /// What the system's resolver said.
         source: io::Error,
     },
     /// The machine has no address that may be used.

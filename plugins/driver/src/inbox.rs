@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: MPL-2.0
 //! The one door in: a handle with a control lane, never full, and a media lane, never waited for.
+use crate::announced::Announced;
+use crate::conceal::new_name;
 use crate::config::Places;
 use crate::counters::{Counters, count};
 use crate::interfaces::host_addresses;
-use crate::ports::{Family, bind_any};
+use crate::ports::{Family, bind_own};
 use crate::roots::client_config;
 use crate::slots::Feed;
-use crate::{DriverConfig, DriverCounters, SessionOptions};
+use crate::{DriverConfig, DriverCounters, IpHandling, SessionOptions};
 use bytes::Bytes;
 use mio::Waker;
 use rtc_payload::{Codec, SessionId, TrackId};
 use rtc_rtp::{PacketBlock, WallClock};
-use rtc_session::{ChannelKey, Command, ServerTransport, ServerUrl, SessionConfig, SessionStats};
+use rtc_session::{
+    ChannelKey, Command, HostAddresses, ServerTransport, ServerUrl, SessionConfig, SessionStats,
+};
 use rustls::ClientConfig;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -36,23 +40,27 @@ pub(crate) enum Control {
     Open(Box<Opening>),
     /// Addresses of a server's name.
     Addresses(SessionId, String, Vec<IpAddr>),
+    /// Addresses of a name that is announced.
+    Announced(String, Vec<IpAddr>),
     Command(SessionId, Command),
     /// A message for every session that has the channel.
     Message(ChannelKey, Bytes, bool),
+    /// Whether the frames since the last keyframe are kept of a feed.
+    Keep((TrackId, Codec), bool),
     Stats(SessionId, StatsReply),
     Panic(SessionId),
 }
 
 /// A session to be opened, with what is its own.
 pub(crate) struct Opening {
-    /// Whether the frames since the last keyframe are kept of a feed.
-    Keep((TrackId, Codec), bool),
     pub(crate) config: SessionConfig,
     pub(crate) own_ports: Vec<u16>,
     /// The one of these that TURN servers are asked from.
     pub(crate) relay_port: Option<u16>,
     /// Of its own ports.
     pub(crate) sockets: Family,
+    /// The port it is reached at by UDP.
+    pub(crate) port: u16,
     pub(crate) tls: Option<Arc<ClientConfig>>,
 }
 
@@ -100,10 +108,8 @@ impl Handle {
             .uses(by(ServerTransport::Tls))
             .then(|| self.0.tls())
             .flatten();
-        let udp = self.0.addresses(port);
         let places = Places {
-            tcp: self.0.tcp_addresses(&udp),
-            udp,
+            hosts: self.0.hosts(port),
             relay_port: relay_port.unwrap_or(0),
         };
         let opening = Opening {
@@ -111,6 +117,7 @@ impl Handle {
             own_ports,
             relay_port,
             sockets,
+            port,
             tls,
         };
         self.0.control(Control::Open(Box::new(opening)));
@@ -153,17 +160,17 @@ impl Handle {
         taken
     }
 
+    /// Keeps the frames of a track and codec since their last keyframe, up to 16 MiB, 20 s and 1,000 frames, or
+    /// lets them go. A session that waits for a keyframe gets them at once.
+    pub fn keep_frames(&self, track: TrackId, codec: Codec, keep: bool) {
+        self.0.control(Control::Keep((track, codec), keep));
+    }
+
     /// Sends a message on the data channel with this key in every session that has one. It waits in one
     /// copy for all of them, and a session that is slow holds back no other. Where it can't be sent,
     /// [`rtc_session::ChannelEvent::Refused`] tells so.
     pub fn message(&self, channel: ChannelKey, data: Bytes, text: bool) {
         self.0.control(Control::Message(channel, data, text));
-    }
-
-    /// Keeps the frames of a track and codec since their last keyframe, up to 16 MiB, 20 s and 1,000 frames, or
-    /// lets them go. A session that waits for a keyframe gets them at once.
-    pub fn keep_frames(&self, track: TrackId, codec: Codec, keep: bool) {
-        self.0.control(Control::Keep((track, codec), keep));
     }
 
     /// Asks for a snapshot of a session. `reply` is called on the io thread, so it must not block; if
@@ -199,6 +206,7 @@ struct Shared {
     gaps: Arc<Gaps>,
     counters: Arc<Counters>,
     config: DriverConfig,
+    announced: Announced,
     port: u16,
     /// Whether TCP is taken by IPv4, by IPv6.
     tcp: [bool; 2],
@@ -219,7 +227,7 @@ impl Shared {
     /// A port for one session; the one of all if no other can be had.
     fn own_port(&self) -> (u16, Family) {
         let port = |family: &Family| family.first()?.local_addr().ok();
-        match bind_any(self.config.ip_families) {
+        match bind_own(&self.config) {
             Ok(family) => match port(&family) {
                 Some(address) => (address.port(), family),
                 None => (self.port, Family::new()),
@@ -240,27 +248,50 @@ impl Shared {
         self.tls.get_or_init(load).clone()
     }
 
-    fn tcp_addresses(&self, udp: &[SocketAddr]) -> Vec<SocketAddr> {
-        let taken = |ip: IpAddr| self.tcp[usize::from(ip.is_ipv6())];
-        udp.iter()
-            .filter(|at| taken(at.ip()))
-            .map(|at| SocketAddr::new(at.ip(), self.port))
-            .collect()
-    }
-
-    fn addresses(&self, port: u16) -> Vec<SocketAddr> {
-        let mut ips = local_addresses(&self.config).unwrap_or_else(|error| {
+    /// Where a session with that UDP port is reached as things stand.
+    fn hosts(&self, port: u16) -> HostAddresses {
+        let own = host_addresses(&self.config).unwrap_or_else(|error| {
             tracing::warn!(%error, "cannot list the network interfaces");
             Vec::new()
         });
-        for ip in &self.config.announced {
-            if self.config.ip_families.contains(*ip) && !ips.contains(ip) {
-                ips.push(*ip);
-            }
+        let announced = self.announced.addresses();
+        let ports = (port, self.port);
+        reached_at(&self.config, &own, &announced, ports, self.tcp, &[])
+    }
+}
+
+/// Where a session is reached: at the machine's own addresses and those announced, by UDP and TCP on
+/// these `ports`, by TCP as far as it is taken by IPv4 and by IPv6. `known`: the names that stand for
+/// addresses already.
+pub(crate) fn reached_at(
+    config: &DriverConfig,
+    own: &[IpAddr],
+    announced: &[IpAddr],
+    ports: (u16, u16),
+    tcp: [bool; 2],
+    known: &[(IpAddr, Option<String>)],
+) -> HostAddresses {
+    let mut ips = own.to_vec();
+    for ip in announced {
+        if config.ip_families.contains(*ip) && !ips.contains(ip) {
+            ips.push(*ip);
         }
-        ips.into_iter()
-            .map(|ip| SocketAddr::new(ip, port))
-            .collect()
+    }
+    let silent = config.ip_handling == IpHandling::DefaultRoute;
+    let hides = |ip: &&IpAddr| (silent || config.conceal) && !announced.contains(ip);
+    let name = |ip: &IpAddr| match known.iter().find(|(known, _)| known == ip) {
+        Some((_, name)) => name.clone(),
+        None => (!silent).then(new_name),
+    };
+    let hidden = own.iter().filter(hides);
+    HostAddresses {
+        udp: ips.iter().map(|ip| SocketAddr::new(*ip, ports.0)).collect(),
+        tcp: ips
+            .iter()
+            .filter(|ip| tcp[usize::from(ip.is_ipv6())])
+            .map(|ip| SocketAddr::new(*ip, ports.1))
+            .collect(),
+        hidden: hidden.map(|ip| (*ip, name(ip))).collect(),
     }
 }
 
@@ -319,11 +350,6 @@ fn wall_clock() -> WallClock {
     }
 }
 
-/// The machine's addresses by the driver's configuration.
-pub(crate) fn local_addresses(config: &DriverConfig) -> io::Result<Vec<IpAddr>> {
-    host_addresses(&config.interfaces, config.ip_families)
-}
-
 /// The io thread's ends of the lanes.
 pub(crate) struct Inbox {
     pub(crate) control: Receiver<Control>,
@@ -365,7 +391,7 @@ impl Lanes {
     pub(crate) fn into_thread(
         self,
         inbox: Inbox,
-        config: DriverConfig,
+        (config, announced): (DriverConfig, Announced),
         (port, tcp): (u16, [bool; 2]),
         spawn: impl FnOnce(Inbox, SyncSender<()>) -> io::Result<JoinHandle<()>>,
     ) -> io::Result<(Handle, JoinGuard)> {
@@ -384,6 +410,7 @@ impl Lanes {
             gaps,
             counters,
             config,
+            announced,
             port,
             tcp,
             tls: OnceLock::new(),

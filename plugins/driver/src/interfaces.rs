@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Which local addresses become host candidates.
-use crate::IpFamilies;
+use crate::{DriverConfig, IpFamilies, IpHandling};
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 /// More addresses than this only make pairs to check: RFC 8445 §6.1.2.5 limits those to 100.
 const MAX_ADDRESSES: usize = 16;
@@ -15,10 +15,8 @@ struct Address {
     up: bool,
 }
 
-/// The machine's addresses that may be offered to peers.
-///
-/// `names` keeps only the interfaces named; empty keeps all.
-pub(crate) fn host_addresses(names: &[String], families: IpFamilies) -> io::Result<Vec<IpAddr>> {
+/// The machine's addresses that may be used.
+pub(crate) fn host_addresses(config: &DriverConfig) -> io::Result<Vec<IpAddr>> {
     let found = if_addrs::get_if_addrs()?
         .into_iter()
         .map(|interface| Address {
@@ -27,16 +25,52 @@ pub(crate) fn host_addresses(names: &[String], families: IpFamilies) -> io::Resu
             interface: interface.name,
         })
         .collect::<Vec<_>>();
-    Ok(choose(&found, names, families))
+    let mut chosen = choose(&found, &config.interfaces, config.ip_families);
+    if config.ip_handling != IpHandling::AllInterfaces {
+        chosen.retain(|ip| default_source(ip.is_ipv4()) == Some(*ip));
+    }
+    Ok(chosen)
 }
 
-/// Per family: the ordinary addresses; failing these link-local ones, failing these loopback.
+/// The address that the default route of a family starts from. Nothing is sent.
+fn default_source(v4: bool) -> Option<IpAddr> {
+    // Addresses for documentation (RFC 5737, RFC 3849): nobody has a route of their own to them.
+    let (any, far) = match v4 {
+        true => (
+            IpAddr::from(Ipv4Addr::UNSPECIFIED),
+            IpAddr::from([192, 0, 2, 1]),
+        ),
+        false => (
+            IpAddr::from(Ipv6Addr::UNSPECIFIED),
+            IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, 1]),
+        ),
+    };
+    let socket = UdpSocket::bind(SocketAddr::new(any, 0)).ok()?;
+    socket.connect(SocketAddr::new(far, 9)).ok()?;
+    Some(socket.local_addr().ok()?.ip())
+}
+
+/// What there would have to be for an address, for the user.
+pub(crate) fn wanted(config: &DriverConfig) -> String {
+    match config.interfaces.as_slice() {
+        [] => format!("none that is up has an address of {:?}", config.ip_families),
+        names => format!(
+            "none of {} is up with an address of {:?}",
+            names.join(", "),
+            config.ip_families
+        ),
+    }
+}
+
+/// Per family: the ordinary addresses; failing these link-local ones of IPv4, failing these loopback.
+/// Link-local ones of IPv6 mean nothing without a scope, which no candidate can carry (RFC 8839 §5.1).
 /// (RFC 8445 §5.1.1.1 leaves out loopback; without it a machine off the network could not even show
 /// its own page.)
 fn choose(found: &[Address], names: &[String], families: IpFamilies) -> Vec<IpAddr> {
     let usable = |address: &&Address| {
         (address.up || is_loopback(address.ip))
             && !address.ip.is_unspecified()
+            && !is_scoped(address.ip)
             && families.contains(address.ip)
             && (names.is_empty() || names.contains(&address.interface))
     };
@@ -75,9 +109,12 @@ fn rank(ip: IpAddr) -> u8 {
     match ip {
         ip if is_loopback(ip) => 2,
         IpAddr::V4(ip) if ip.is_link_local() => 1,
-        IpAddr::V6(ip) if ip.is_unicast_link_local() => 1,
         _ => 0,
     }
+}
+
+fn is_scoped(ip: IpAddr) -> bool {
+    matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local())
 }
 
 fn is_loopback(ip: IpAddr) -> bool {
@@ -115,6 +152,7 @@ mod tests {
             name: "link-local only if there is nothing else",
             found: &[
                 ("eth0", "192.0.2.2"),
+                ("eth0", "169.254.0.7"),
                 ("eth0", "fe80::1"),
                 ("eth0", "2001:db8::1"),
             ],
@@ -123,11 +161,16 @@ mod tests {
             chosen: &["192.0.2.2", "2001:db8::1"],
         },
         Case {
-            name: "link-local before loopback",
-            found: &[("lo", "::1"), ("eth0", "fe80::1")],
+            name: "link-local before loopback, but not without a scope",
+            found: &[
+                ("lo", "127.0.0.1"),
+                ("lo", "::1"),
+                ("eth0", "169.254.0.7"),
+                ("eth0", "fe80::1"),
+            ],
             names: &[],
             families: IpFamilies::Both,
-            chosen: &["fe80::1"],
+            chosen: &["169.254.0.7", "::1"],
         },
         Case {
             name: "one family",
@@ -189,6 +232,6 @@ mod tests {
 
     #[test]
     fn this_machine_has_an_address() {
-        assert!(!host_addresses(&[], IpFamilies::Both).unwrap().is_empty());
+        assert!(!host_addresses(&DriverConfig::default()).unwrap().is_empty());
     }
 }

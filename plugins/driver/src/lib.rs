@@ -14,19 +14,22 @@
 //! session, by [`rtc_session::Event::Closed`] with [`rtc_session::SessionError::Internal`].
 #![warn(missing_docs)]
 
+mod announced;
+mod changes;
+mod conceal;
 mod config;
 mod counters;
 mod deadline;
 mod demux;
 mod driver;
 mod error;
+mod gop;
 mod inbox;
 mod interfaces;
+mod media;
 mod names;
-mod gop;
 mod network;
 mod outlet;
-mod media;
 mod ports;
 mod resolve;
 mod roots;
@@ -37,7 +40,7 @@ mod stun;
 mod tcp;
 mod wire;
 
-pub use config::{DriverConfig, IpFamilies, SessionOptions};
+pub use config::{DriverConfig, IpFamilies, IpHandling, SessionOptions};
 pub use counters::DriverCounters;
 pub use driver::Driver;
 pub use error::DriverError;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! What the io thread does beside UDP: streams to TURN servers, ICE-TCP, names of servers.
 use crate::driver::Io;
-use crate::inbox::Control;
+use crate::inbox::{Control, reached_at};
 use crate::streams::{self, News};
 use crate::tcp;
 use mio::Token;
@@ -68,6 +68,47 @@ impl Io {
         let registry = self.ports.registry();
         self.connections.send(slot, &transmit, registry, now);
         transmit.contents
+    }
+
+    /// Looks at the machine's addresses when they may have changed.
+    pub(crate) fn take_changes(&mut self, now: Instant) {
+        if self.changes.poll(now).is_none() {
+            return;
+        }
+        // Another network may have another NAT.
+        for name in self.announced.names() {
+            let (alarm, lane) = (self.inbox.alarm.clone(), self.inbox.answers.clone());
+            let asked = name.clone();
+            self.names.ask(&asked, move |addresses| {
+                if lane.send(Control::Announced(name, addresses)).is_ok() {
+                    alarm.ring();
+                }
+            });
+        }
+        self.tell_addresses(now);
+    }
+
+    /// Tells every session where it is reached.
+    pub(crate) fn tell_addresses(&mut self, now: Instant) {
+        let (own, announced) = (self.changes.known(), self.announced.addresses());
+        let tcp = [IpAddr::from([0, 0, 0, 0]), IpAddr::from([0; 16])];
+        let tcp = tcp.map(|any| self.connections.listens(any));
+        self.ports.set_foreign(announced.clone(), own);
+        let own = own.to_vec();
+        for slot in self.slots.all() {
+            let Some(entry) = self.slots.get(slot) else {
+                continue;
+            };
+            let ports = (entry.port, self.ports.port());
+            let known = &entry.hidden;
+            let hosts = reached_at(&self.config, &own, &announced, ports, tcp, known);
+            let new = hosts.hidden.iter().filter(|hidden| !known.contains(hidden));
+            let new: Vec<_> = new.cloned().collect();
+            entry.hidden.extend_from_slice(&new);
+            let id = entry.id;
+            self.concealer.add(id, &new, ports.0);
+            self.call(slot, now, |session| session.handle_addresses(hosts, now));
+        }
     }
 
     pub(crate) fn resolve_server(&self, id: SessionId, name: String) {

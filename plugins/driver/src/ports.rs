@@ -43,7 +43,10 @@ struct Port {
 impl Ports {
     pub(crate) fn bind(config: &DriverConfig, registry: Registry) -> Result<Self, DriverError> {
         let port = config.udp_port;
-        let sockets = bind_near(config.ip_families, port)?;
+        let sockets = match config.port_range {
+            Some((first, last)) => bind_between(config.ip_families, first, last)?,
+            None => bind_near(config.ip_families, port)?,
+        };
         let mut ports = Self {
             sockets: Vec::new(),
             shared: 0,
@@ -67,8 +70,10 @@ impl Ports {
         &self.registry
     }
 
-    pub(crate) fn set_foreign(&mut self, foreign: Vec<IpAddr>) {
-        self.foreign = foreign;
+    /// Notes which of the addresses announced are not among our own.
+    pub(crate) fn set_foreign(&mut self, announced: Vec<IpAddr>, own: &[IpAddr]) {
+        self.foreign = announced;
+        self.foreign.retain(|ip| !own.contains(ip));
     }
 
     /// The port of all sessions.
@@ -209,7 +214,7 @@ impl Ports {
 }
 
 /// The sockets of any free port.
-pub(crate) fn bind_any(families: IpFamilies) -> io::Result<Family> {
+fn bind_any(families: IpFamilies) -> io::Result<Family> {
     // The second family needs the very port the first was given; should that be taken there, another
     // try gives another.
     for _ in 1..ATTEMPTS {
@@ -221,12 +226,25 @@ pub(crate) fn bind_any(families: IpFamilies) -> io::Result<Family> {
     bind_once(families, 0)
 }
 
+/// The sockets for a session of its own: of the range while it lasts.
+pub(crate) fn bind_own(config: &DriverConfig) -> io::Result<Family> {
+    let within = |(first, last)| bind_between(config.ip_families, first, last).ok();
+    match config.port_range.and_then(within) {
+        Some(sockets) => Ok(sockets),
+        None => bind_any(config.ip_families),
+    }
+}
+
 /// The sockets of a port, or of one of the next if it is taken.
 fn bind_near(families: IpFamilies, first: u16) -> Result<Family, DriverError> {
     if first == 0 {
         return bind_any(families).map_err(|source| DriverError::Socket { port: 0, source });
     }
-    let last = first.saturating_add(ATTEMPTS - 1);
+    bind_between(families, first, first.saturating_add(ATTEMPTS - 1))
+}
+
+/// The sockets of the first port of a range that is free.
+fn bind_between(families: IpFamilies, first: u16, last: u16) -> Result<Family, DriverError> {
     let mut taken = None;
     for port in first..=last {
         match bind_once(families, port) {
@@ -291,6 +309,29 @@ mod tests {
             next.iter()
                 .all(|socket| socket.local_addr().unwrap().port() == port)
         );
+    }
+
+    #[test]
+    fn of_a_range_the_first_free_port_is_taken() {
+        let held = bind_any(IpFamilies::V4).unwrap();
+        let first = held[0].local_addr().unwrap().port();
+        let last = first.saturating_add(8);
+        let config = DriverConfig {
+            ip_families: IpFamilies::V4,
+            port_range: Some((first, last)),
+            ..DriverConfig::default()
+        };
+        let own = bind_own(&config).unwrap();
+        let port = own[0].local_addr().unwrap().port();
+        assert!(port > first && port <= last, "{port}");
+        let error = bind_between(IpFamilies::V4, first, first).err().unwrap();
+        assert!(error.to_string().contains(&first.to_string()), "{error}");
+        // A session finds a port all the same.
+        let full = DriverConfig {
+            port_range: Some((first, first)),
+            ..config
+        };
+        assert!(bind_own(&full).is_ok());
     }
 
     #[test]

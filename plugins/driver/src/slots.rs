@@ -4,6 +4,7 @@ use rtc_payload::{Codec, Mid, SessionId, TrackId};
 use rtc_session::{MediaState, Session};
 use rustls::ClientConfig;
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// What feeds a sender: an input and the codec it is encoded with.
@@ -13,6 +14,10 @@ pub(crate) type Feed = (TrackId, Codec);
 pub(crate) struct Entry {
     pub(crate) id: SessionId,
     pub(crate) session: Session,
+    /// The UDP port it is reached at.
+    pub(crate) port: u16,
+    /// The names that stand for its addresses.
+    pub(crate) hidden: Vec<(IpAddr, Option<String>)>,
     /// The UDP ports it has for itself.
     pub(crate) own_ports: Vec<u16>,
     /// Whom its TLS connections trust.
@@ -34,12 +39,15 @@ impl Slots {
         &mut self,
         id: SessionId,
         session: Session,
-        own_ports: Vec<u16>,
+        (port, own_ports): (u16, Vec<u16>),
+        hidden: Vec<(IpAddr, Option<String>)>,
         tls: Option<Arc<ClientConfig>>,
     ) -> usize {
         let entry = Some(Entry {
             id,
             session,
+            port,
+            hidden,
             own_ports,
             tls,
             feeds: Vec::new(),

@@ -27,6 +27,9 @@ const MAX_LATE: Duration = Duration::from_secs(1);
 /// How long single sends are used after segmentation offload failed.
 const OFFLOAD_PAUSE: Duration = Duration::from_secs(60);
 
+/// Offload is not asked for anew sooner after the last time.
+const RENEWAL: Duration = Duration::from_secs(1);
+
 /// Buffers for received trains, shared by the sockets of a driver.
 pub(crate) struct Buffers {
     memory: Vec<u8>,
@@ -90,6 +93,8 @@ pub(crate) struct Socket {
     segments: usize,
     /// Offload failed and is tried again from then.
     offload_from: Option<Instant>,
+    /// When it was asked for anew last.
+    renewed: Option<Instant>,
     queue: VecDeque<Waiting>,
     queued_bytes: usize,
     counters: SocketCounters,
@@ -125,6 +130,7 @@ impl Socket {
             local,
             token,
             offload_from: None,
+            renewed: None,
             queue: VecDeque::new(),
             queued_bytes: 0,
             counters: SocketCounters::default(),
@@ -267,7 +273,7 @@ impl Socket {
         let total = train.contents.len();
         let size = train.segment_size.unwrap_or(total).clamp(1, total.max(1));
         if self.offload_from.is_some_and(|from| from <= now) {
-            self.renew_offload();
+            self.renew_offload(now);
         }
         let mut done = 0;
         while done < total {
@@ -289,7 +295,7 @@ impl Socket {
                     _ => done = end,
                 },
                 Err(error) => {
-                    self.refused(&part, &error);
+                    self.refused(&part, &error, now);
                     done = end;
                 }
             }
@@ -311,7 +317,7 @@ impl Socket {
             match self.send_part(single) {
                 Ok(()) => any = true,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return done,
-                Err(error) => self.refused(&single, &error),
+                Err(error) => self.refused(&single, &error, now),
             }
             done += contents.len();
         }
@@ -335,15 +341,20 @@ impl Socket {
 
     /// One datagram was refused. quinn-udp takes EINVAL for a lack of offload and would send singly
     /// ever after; but an address that has no route from `source` says EINVAL too.
-    fn refused(&mut self, train: &Train<'_>, error: &io::Error) {
+    fn refused(&mut self, train: &Train<'_>, error: &io::Error, now: Instant) {
         self.counters.failed += 1;
         tracing::debug!(%error, destination = %train.destination, source = ?train.source, "send");
         if self.segments > 1 && self.offload_from.is_none() && self.state.max_gso_segments() <= 1 {
-            self.renew_offload();
+            match self.renewed.map(|at| at + RENEWAL) {
+                // An address that has gone is sent to until that is known.
+                Some(at) if now < at => self.offload_from = Some(at),
+                _ => self.renew_offload(now),
+            }
         }
     }
 
-    fn renew_offload(&mut self) {
+    fn renew_offload(&mut self, now: Instant) {
+        self.renewed = Some(now);
         self.offload_from = None;
         match UdpSocketState::new((&self.io).into()) {
             Ok(state) => self.state = state,
@@ -376,7 +387,13 @@ pub(crate) fn bind(v6: bool, port: u16) -> io::Result<StdSocket> {
 fn sendable(train: &Train<'_>) -> bool {
     let ip = train.destination.ip();
     let broadcast = matches!(ip, IpAddr::V4(ip) if ip.is_broadcast());
-    train.destination.port() != 0 && !ip.is_unspecified() && !ip.is_multicast() && !broadcast
+    let scopeless = matches!(train.destination, SocketAddr::V6(to)
+        if to.ip().is_unicast_link_local() && to.scope_id() == 0);
+    train.destination.port() != 0
+        && !ip.is_unspecified()
+        && !ip.is_multicast()
+        && !broadcast
+        && !scopeless
 }
 
 /// Without flow label, which differs from packet to packet; the scope of link-local ones stays.

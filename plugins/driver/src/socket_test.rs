@@ -128,6 +128,11 @@ fn a_refused_address_does_not_switch_offload_off() {
         );
     }
     assert!(bench.socket.counters().failed >= 2);
+    // Asked for anew at once the first time, then a second later.
+    assert_eq!(bench.socket.offload_from, Some(bench.now + RENEWAL));
+    bench.now += RENEWAL;
+    bench.send(train(3, 100), Some(100));
+    assert_eq!(bench.got(3), expected(3, 100));
     assert_eq!(bench.socket.state.max_gso_segments(), most);
     assert_eq!(bench.socket.offload_from, None);
 }

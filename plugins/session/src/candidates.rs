@@ -51,7 +51,7 @@ impl Candidates {
             addresses
                 .iter()
                 .take(MAX_ADDRESSES)
-                .map(move |address| with_address(&candidate, *address))
+                .map(move |address| with_address(&candidate, &address.to_string()))
                 .collect::<Vec<_>>()
         };
         found.iter().flat_map(written).collect()
@@ -76,18 +76,23 @@ pub(crate) fn local_name(candidate: &str) -> Option<&str> {
         .then_some(address)
 }
 
+/// Whether an address means nothing without the interface it is of.
+pub(crate) fn is_scoped(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V6(ip) if ip.is_unicast_link_local())
+}
+
 /// The username fragment a candidate belongs to, if it says so (RFC 8839 §5.1 extension).
 pub(crate) fn candidate_ufrag(candidate: &str) -> Option<&str> {
     let mut fields = candidate.split(' ').skip_while(|field| *field != "ufrag");
     fields.nth(1)
 }
 
-fn with_address(candidate: &str, address: IpAddr) -> String {
-    let address = address.to_string();
+/// The candidate with that address, or name, in the place of its own.
+pub(crate) fn with_address(candidate: &str, address: &str) -> String {
     let fields: Vec<&str> = candidate
         .split(' ')
         .enumerate()
-        .map(|(at, field)| if at == ADDRESS_FIELD { &address } else { field })
+        .map(|(at, field)| if at == ADDRESS_FIELD { address } else { field })
         .collect();
     fields.join(" ")
 }

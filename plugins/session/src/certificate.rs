@@ -3,7 +3,15 @@
 use crate::SessionError;
 use aws_lc_rs::digest;
 use dimpl::DtlsCertificate;
+use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
 use std::fmt::{self, Write as _};
+use std::time::{Duration, SystemTime};
+use x509_cert::der::Decode;
+
+/// No certificate is made for longer (W3C webrtc-pc §4.9.1).
+pub const MAX_LIFETIME: Duration = Duration::from_secs(365 * 24 * 3600);
+/// By how much clocks of peers may be slow.
+const SKEW: Duration = Duration::from_secs(24 * 3600);
 
 /// A self-signed certificate with its private key (P-256, W3C webrtc-pc §4.9).
 #[derive(Clone)]
@@ -18,6 +26,33 @@ impl Certificate {
         dimpl::certificate::generate_self_signed_certificate()
             .map(|inner| Self { inner })
             .map_err(|error| refused(error.to_string()))
+    }
+
+    /// The same, valid for so long from `now` on, at most [`MAX_LIFETIME`]; from a day before, for peers
+    /// whose clock is slow.
+    pub fn generate_for(lifetime: Duration, now: SystemTime) -> Result<Self, SessionError> {
+        let failed = |error: rcgen::Error| refused(error.to_string());
+        let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).map_err(failed)?;
+        let mut params = CertificateParams::new(Vec::<String>::new()).map_err(failed)?;
+        params.distinguished_name = DistinguishedName::new();
+        params.distinguished_name.push(DnType::CommonName, "WebRTC");
+        params.not_before = (now - SKEW).into();
+        params.not_after = (now + lifetime.min(MAX_LIFETIME)).into();
+        params.serial_number = Some(rand::random::<[u8; 16]>().to_vec().into());
+        let certificate = params.self_signed(&key).map_err(failed)?;
+        let inner = DtlsCertificate {
+            certificate: certificate.der().to_vec(),
+            private_key: key.serialize_der(),
+        };
+        Ok(Self { inner })
+    }
+
+    /// When it ceases to be valid.
+    pub fn expires(&self) -> Result<SystemTime, SessionError> {
+        let parsed = x509_cert::Certificate::from_der(self.der())
+            .map_err(|error| refused(format!("it is no X.509 certificate: {error}")))?;
+        let until = parsed.tbs_certificate().validity().not_after;
+        Ok(SystemTime::UNIX_EPOCH + until.to_unix_duration())
     }
 
     /// From DER: an X.509 certificate and its PKCS #8 private key.
@@ -139,6 +174,21 @@ mod tests {
         let read = Certificate::from_pem(&made.to_pem()).unwrap();
         assert_eq!(made.fingerprint(), read.fingerprint());
         assert_eq!(made.to_pem(), read.to_pem());
+    }
+
+    #[test]
+    fn a_certificate_lasts_as_long_as_asked_but_a_year_at_most() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+        for (asked, given) in [
+            (Duration::from_secs(3600), Duration::from_secs(3600)),
+            (MAX_LIFETIME * 2, MAX_LIFETIME),
+        ] {
+            let made = Certificate::generate_for(asked, now).unwrap();
+            assert_eq!(made.expires().unwrap(), now + given);
+            let read = Certificate::from_pem(&made.to_pem()).unwrap();
+            assert_eq!(read.expires().unwrap(), now + given);
+        }
+        assert!(Certificate::from_parts(vec![1, 2, 3]).expires().is_err());
     }
 
     #[test]

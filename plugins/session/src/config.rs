@@ -3,7 +3,7 @@
 use crate::{Certificate, IceServer, IceTransportPolicy};
 use rtc_payload::{Codec, SessionId};
 use rtc_rtp::WallClock;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 /// Which DTLS versions to speak.
@@ -17,6 +17,18 @@ pub enum DtlsVersion {
     V12,
 }
 
+/// Where a session is reached.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HostAddresses {
+    /// Local addresses to offer as host candidates.
+    pub udp: Vec<SocketAddr>,
+    /// Local addresses at which ICE-TCP connections are taken (RFC 6544); none: no ICE-TCP at all.
+    pub tcp: Vec<SocketAddr>,
+    /// Which of them peers are not told: they get the name in its place, or nothing (RFC 8828 §5.2,
+    /// draft-ietf-mmusic-mdns-ice-candidates).
+    pub hidden: Vec<(IpAddr, Option<String>)>,
+}
+
 /// What a session is made with; shared by the sessions of an endpoint where it can be.
 #[derive(Clone, Debug)]
 pub struct SessionConfig {
@@ -24,10 +36,8 @@ pub struct SessionConfig {
     pub id: SessionId,
     /// The certificate for DTLS.
     pub certificate: Arc<Certificate>,
-    /// Local addresses to offer as host candidates.
-    pub host_addresses: Vec<SocketAddr>,
-    /// Local addresses at which ICE-TCP connections are taken (RFC 6544); none: no ICE-TCP at all.
-    pub tcp_addresses: Vec<SocketAddr>,
+    /// Where it is reached; changed by [`crate::Session::handle_addresses`].
+    pub hosts: HostAddresses,
     /// STUN and TURN servers; none are asked unless they stand here.
     pub ice_servers: Vec<IceServer>,
     /// Which candidates may be used.
@@ -54,11 +64,11 @@ pub struct SessionConfig {
     pub congestion_control: bool,
     /// The longest a receiver waits for a missing packet, milliseconds.
     pub max_latency_ms: u32,
+    /// How far behind live the peer is asked to play our video, milliseconds up to 40,950; 0: it is not asked.
+    pub playout_delay_ms: u32,
     /// The wall clock at a point of the monotonic one, for sender reports.
     pub wall: WallClock,
     /// Canonical name of the endpoint in RTCP (RFC 7022): the same for all streams of a session,
     /// different for each session unless they shall be linkable.
     pub cname: String,
 }
-    /// How far behind live the peer is asked to play our video, milliseconds up to 40,950; 0: it is not asked.
-    pub playout_delay_ms: u32,

@@ -252,6 +252,32 @@ impl Gatherer {
             .any(|relay| relay.relayed.contains(&local))
     }
 
+    /// The same by IP address alone.
+    pub(crate) fn relays_ip(&self, ip: IpAddr) -> bool {
+        let relays = self
+            .sources
+            .iter()
+            .filter_map(|source| source.relay.as_ref());
+        let mut relayed = relays.flat_map(|relay| &relay.relayed);
+        relayed.any(|relayed| relayed.ip() == ip)
+    }
+
+    /// Our own addresses from now on. `anew`: what servers lent us went to an address that may be gone,
+    /// so it is asked for again when gathering starts.
+    pub(crate) fn set_hosts(&mut self, hosts: &[SocketAddr], anew: bool) {
+        self.hosts = hosts.to_vec();
+        let relays = self.sources.iter_mut().filter(|_| anew);
+        for (source, relay) in relays.filter_map(|source| Some((&source.url, source.relay.take()?)))
+        {
+            if source.transport() != ServerTransport::Udp {
+                let close = StreamOutput::Close(relay.key());
+                self.out.push_back(RelayOutput::Stream(close));
+            }
+            self.found
+                .extend(relay.relayed.into_iter().map(Found::Lost));
+        }
+    }
+
     /// Sends from a relayed address.
     pub(crate) fn send(&mut self, transmit: &Transmit, lasting: bool, now: Instant) {
         let relay = self

@@ -6,36 +6,27 @@
 //! applied it becomes current, and the old one goes on as *previous*, answering and checking the old
 //! path, until the new one has a path (RFC 8445 §9, RFC 7675 §5.1). A restart whose offer is rolled
 //! back is forgotten without a trace.
-use crate::local::{LocalAddresses, is_told, protocol, transport};
+use crate::candidates::is_scoped;
+use crate::generation::{Generation, HURRY};
+use crate::local::{LocalAddresses, of_hosts, protocol, transport};
 use crate::mapped::with_mapped_address;
 use crate::{
-    Datagram, IceConnectionState, IceParameters, PairStats, SelectedPair, SessionError, Transport,
+    Datagram, HostAddresses, IceConnectionState, IceParameters, PairStats, SelectedPair,
+    SessionError, Transport,
 };
 use is::stun::{StunMessage, StunPacket};
-use is::{Candidate, IceAgent, IceAgentEvent, IceCreds};
+use is::{Candidate, IceCreds};
 use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 /// Without an answer for this long a path is no longer trusted, but still used. The agent checks a
 /// working path every 3 s and repeats a check without answer sooner.
-const QUIET: Duration = Duration::from_secs(7);
-/// Without an answer for this long, which on a working path means that one was lost, checks follow
-/// each other sooner, lest a lossy path be taken for a dead one.
-const HURRY: Duration = Duration::from_millis(3500);
-/// Between checks, and how many without an answer until the agent tries another pair: at ease and in
-/// a hurry. The latter comes to some 25 s, so that another pair gets its chance before consent ends.
-const AT_EASE: (Duration, usize) = (Duration::from_secs(3), 9);
-const IN_A_HURRY: (Duration, usize) = (Duration::from_millis(800), 26);
+pub(crate) const QUIET: Duration = Duration::from_secs(7);
 /// Without an answer for this long nothing may be sent any more (RFC 7675 §5.1).
 const CONSENT: Duration = Duration::from_secs(30);
 /// How long to look for a path at the least (RFC 8863 §4).
 const PATIENCE: Duration = Duration::from_millis(39_500);
-/// Between two checks (RFC 8445 §14.2 permits 5 ms); the agent's own 50 ms add up to long waits on
-/// hosts with many addresses.
-const PACE: Duration = Duration::from_millis(5);
-/// A connection is made by TCP only where UDP has not found a path by then: it costs a descriptor.
-const UDP_FIRST: Duration = Duration::from_secs(1);
 const MAX_REMOTE_CANDIDATES: usize = 100;
 /// Addresses a peer may send from. An authenticated peer could name any number, and the agent keeps
 /// a candidate for each.
@@ -55,21 +46,6 @@ pub(crate) struct LocalIce {
     pub(crate) ufrag: String,
     pub(crate) pwd: String,
     pub(crate) candidates: Vec<String>,
-}
-
-#[derive(Debug)]
-struct Generation {
-    agent: IceAgent,
-    path: Option<Path>,
-    /// When the path last answered.
-    heard: Instant,
-    responses: u64,
-    hurries: bool,
-    /// When checks could start: both descriptions known.
-    since: Option<Instant>,
-    remote_candidates: usize,
-    /// Candidates by TCP that wait for UDP to fail.
-    late: Vec<Candidate>,
 }
 
 #[derive(Debug)]
@@ -96,7 +72,14 @@ impl Ice {
 
     /// What our next description says.
     pub(crate) fn local(&self) -> LocalIce {
-        self.newest().local()
+        let agent = &self.newest().agent;
+        let credentials = agent.local_credentials();
+        let candidates = agent.local_candidates();
+        LocalIce {
+            ufrag: credentials.ufrag.clone(),
+            pwd: credentials.pass.clone(),
+            candidates: candidates.filter_map(|c| self.local.told(&c)).collect(),
+        }
     }
 
     pub(crate) fn local_ufrag(&self) -> &str {
@@ -169,7 +152,7 @@ impl Ice {
             is::Protocol::Tcp => candidate.tcptype() == Some(str0m_proto::TcpType::Passive),
             _ => false,
         };
-        if !usable {
+        if !usable || is_scoped(candidate.addr().ip()) {
             return Ok(());
         }
         if self.current.remote_candidates >= MAX_REMOTE_CANDIDATES {
@@ -185,6 +168,11 @@ impl Ice {
         self.current.tick(now);
         self.collect(now);
         Ok(())
+    }
+
+    /// The peer has told all its candidates.
+    pub(crate) fn end_remote(&mut self) {
+        self.current.remote_done = true;
     }
 
     /// Takes a STUN datagram; false if it is not an authentic one of this session.
@@ -212,6 +200,7 @@ impl Ice {
             };
             let taken = generation.agent.handle_packet(now, packet);
             if taken {
+                generation.note_source(datagram, now);
                 generation.tick(now);
             }
             taken
@@ -291,7 +280,9 @@ impl Ice {
             silent if silent >= CONSENT => IceConnectionState::Failed,
             silent if silent >= QUIET => IceConnectionState::Disconnected,
             _ if restarting => IceConnectionState::Connected,
-            _ if generation.agent.state() == is::IceConnectionState::Completed => {
+            _ if generation.remote_done
+                && generation.agent.state() == is::IceConnectionState::Completed =>
+            {
                 IceConnectionState::Completed
             }
             _ => IceConnectionState::Connected,
@@ -314,31 +305,69 @@ impl Ice {
     pub(crate) fn add_local(
         &mut self,
         candidate: Result<Candidate, is::IceError>,
+        base: SocketAddr,
         now: Instant,
     ) -> Option<String> {
         let candidate = candidate
             .inspect_err(|error| tracing::debug!(%error, "no candidate"))
             .ok()?;
-        self.local.found.push(candidate.clone());
-        let next = self.next.as_mut().map(|next| next.add_local(&candidate));
-        let current = self.current.add_local(&candidate);
+        self.local.found.push((candidate.clone(), base));
+        let told = self.add_to_agents(&candidate);
         self.current.tick(now);
         self.collect(now);
-        next.unwrap_or(current)
+        told
+    }
+
+    /// The machine's addresses from now on; what the peer is to be told of those that are new.
+    pub(crate) fn set_hosts(&mut self, hosts: HostAddresses, now: Instant) -> Vec<String> {
+        let before = std::mem::replace(&mut self.local.hosts, hosts);
+        let after = of_hosts(&self.local.hosts).collect::<Vec<_>>();
+        let before = of_hosts(&before).collect::<Vec<_>>();
+        let missing = |candidate: &&Candidate, among: &[Candidate]| {
+            let same = |other: &Candidate| {
+                other.addr() == candidate.addr() && other.proto() == candidate.proto()
+            };
+            !among.iter().any(same)
+        };
+        for gone in before.iter().filter(|candidate| missing(candidate, &after)) {
+            let of_it = |(_, base): &mut (Candidate, SocketAddr)| *base == gone.addr();
+            let found = self.local.found.extract_if(.., of_it);
+            let found = found.map(|(found, _)| found).collect::<Vec<_>>();
+            for candidate in found.iter().chain([gone]) {
+                self.remove_from_agents(candidate);
+            }
+        }
+        let new = after.iter().filter(|candidate| missing(candidate, &before));
+        let told = new.filter_map(|new| self.add_to_agents(new)).collect();
+        self.current.tick(now);
+        self.collect(now);
+        told
+    }
+
+    fn add_to_agents(&mut self, candidate: &Candidate) -> Option<String> {
+        let next = self.next.as_mut().map(|next| next.add_local(candidate));
+        let current = self.current.add_local(candidate);
+        let added = next.unwrap_or(current)?;
+        self.local.told(&added)
+    }
+
+    fn remove_from_agents(&mut self, candidate: &Candidate) {
+        let generations = [
+            Some(&mut self.current),
+            self.next.as_mut(),
+            self.previous.as_mut(),
+        ];
+        for generation in generations.into_iter().flatten() {
+            generation.agent.invalidate_candidate(candidate);
+        }
     }
 
     /// A relayed address is ours no more.
     pub(crate) fn remove_local(&mut self, address: SocketAddr, now: Instant) {
-        let gone = |candidate: &mut Candidate| candidate.addr() == address;
-        for candidate in self.local.found.extract_if(.., gone) {
-            let generations = [
-                Some(&mut self.current),
-                self.next.as_mut(),
-                self.previous.as_mut(),
-            ];
-            for generation in generations.into_iter().flatten() {
-                generation.agent.invalidate_candidate(&candidate);
-            }
+        let gone = |(candidate, _): &mut (Candidate, SocketAddr)| candidate.addr() == address;
+        let gone = self.local.found.extract_if(.., gone).collect::<Vec<_>>();
+        for (candidate, _) in &gone {
+            self.remove_from_agents(candidate);
         }
         self.current.tick(now);
         self.collect(now);
@@ -439,117 +468,5 @@ impl Ice {
         ]
         .into_iter()
         .flatten()
-    }
-}
-
-impl Generation {
-    fn new(local: &LocalAddresses, now: Instant) -> Self {
-        let mut agent = IceAgent::new(IceCreds::new());
-        agent.set_timing_advance(PACE);
-        for candidate in local.candidates() {
-            agent.add_local_candidate(candidate);
-        }
-        Self {
-            agent,
-            path: None,
-            heard: now,
-            responses: 0,
-            hurries: false,
-            since: None,
-            remote_candidates: 0,
-            late: Vec::new(),
-        }
-    }
-
-    fn local(&self) -> LocalIce {
-        let credentials = self.agent.local_credentials();
-        LocalIce {
-            ufrag: credentials.ufrag.clone(),
-            pwd: credentials.pass.clone(),
-            candidates: self
-                .agent
-                .local_candidates()
-                .filter(is_told)
-                .map(|candidate| candidate.to_sdp_string())
-                .collect(),
-        }
-    }
-
-    fn add_local(&mut self, candidate: &Candidate) -> Option<String> {
-        let added = self.agent.add_local_candidate(candidate.clone())?;
-        Some(added.to_sdp_string())
-    }
-
-    /// Lets the agent do what is due. Without the peer's credentials it can do nothing.
-    fn tick(&mut self, now: Instant) {
-        if self.since.is_none() {
-            return;
-        }
-        if self.late_from().is_some_and(|from| from <= now) {
-            for candidate in self.late.drain(..) {
-                self.agent.add_remote_candidate(candidate);
-            }
-        }
-        let hurries = self.path.is_some() && now >= self.heard + HURRY;
-        if hurries != self.hurries {
-            self.hurries = hurries;
-            let (rto, retransmits) = if hurries { IN_A_HURRY } else { AT_EASE };
-            self.agent.set_max_stun_rto(rto);
-            self.agent.set_max_stun_retransmits(retransmits);
-        }
-        // Until it has worked off requests that came before the peer's credentials, the agent does
-        // nothing else and has no deadline; it keeps 100 of them at most.
-        for _ in 0..=100 {
-            if self.agent.poll_timeout().is_some_and(|at| at > now) {
-                break;
-            }
-            self.agent.handle_timeout(now);
-        }
-    }
-
-    fn deadline(&mut self) -> Option<Instant> {
-        let late = self.late_from();
-        let agent = self.since.and_then(|_| self.agent.poll_timeout());
-        late.into_iter().chain(agent).min()
-    }
-
-    /// From when TCP is tried: while there is no path, or when it has gone silent.
-    fn late_from(&self) -> Option<Instant> {
-        let since = self.since.filter(|_| !self.late.is_empty())?;
-        Some(match self.path {
-            None => since + UDP_FIRST,
-            Some(_) => self.heard + QUIET,
-        })
-    }
-
-    fn collect(&mut self, validated: &mut HashSet<(Transport, SocketAddr)>, now: Instant) {
-        while let Some(event) = self.agent.poll_event() {
-            match event {
-                IceAgentEvent::NominatedSend {
-                    proto,
-                    source,
-                    destination,
-                } => {
-                    self.path = Some(Path {
-                        transport: transport(proto),
-                        local: source,
-                        remote: destination,
-                    });
-                    self.heard = now;
-                }
-                IceAgentEvent::DiscoveredRecv { proto, source } => {
-                    validated.insert((transport(proto), source));
-                }
-                _ => {}
-            }
-        }
-        let responses = self.agent.nominated_pair_responses_received().unwrap_or(0);
-        if responses != self.responses {
-            // A fall means another pair, which `NominatedSend` has told of.
-            if responses > self.responses {
-                self.heard = now;
-            }
-            self.responses = responses;
-        }
     }
 }

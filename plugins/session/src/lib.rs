@@ -29,6 +29,7 @@ mod dtls;
 mod error;
 mod event;
 mod gather;
+mod generation;
 mod ice;
 mod local;
 mod mapped;
@@ -49,10 +50,10 @@ mod told;
 mod tones;
 mod turn;
 
-pub use certificate::Certificate;
+pub use certificate::{Certificate, MAX_LIFETIME};
 pub use channel::{ChannelError, ChannelEvent, ChannelInit, ChannelKey};
 pub use command::Command;
-pub use config::{DtlsVersion, SessionConfig};
+pub use config::{DtlsVersion, HostAddresses, SessionConfig};
 pub use datagram::{Datagram, Transport};
 pub use error::SessionError;
 pub use event::{

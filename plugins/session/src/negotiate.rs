@@ -241,6 +241,9 @@ impl Session {
         self.ice
             .start(&transport.ufrag, &transport.pwd, controlling, now);
         let described = transport.candidates.iter().map(|c| c.candidate.clone());
+        if transport.end_of_candidates || transport.trickle != Some(true) {
+            self.ice.end_remote();
+        }
         let held = self.candidates.release(&transport.ufrag);
         for candidate in described.chain(held) {
             // One bad candidate is no reason to refuse a description.
@@ -252,8 +255,7 @@ impl Session {
 
     fn remote_candidate(&mut self, candidate: &str, now: Instant) {
         if candidate.is_empty() || candidate == "candidate:" {
-            // The end of candidates: with no state that waits for it, nothing changes.
-            return;
+            return self.ice.end_remote();
         }
         let result = match check_candidate(candidate) {
             Ok(candidate) => self.add_candidate(candidate.to_owned(), now),

@@ -5,8 +5,8 @@ use crate::local::protocol;
 use crate::relay::RelayOutput;
 use crate::session::Session;
 use crate::{
-    Datagram, Event, GatheringState, IceTransportPolicy, Output, StreamInput, StreamKey, Transmit,
-    Transport,
+    Datagram, Event, GatheringState, HostAddresses, IceTransportPolicy, Output, StreamInput,
+    StreamKey, Transmit, Transport,
 };
 use is::Candidate;
 use std::net::{IpAddr, SocketAddr};
@@ -39,6 +39,35 @@ impl Session {
         self.update(now);
     }
 
+    /// The machine's addresses changed. What is new is told to the peer; if the path in use began at an
+    /// address that is gone, ICE restarts by the next negotiation.
+    pub fn handle_addresses(&mut self, hosts: HostAddresses, now: Instant) {
+        if self.is_closing() || hosts == self.config.hosts {
+            return;
+        }
+        let gone = |before: &SocketAddr| !hosts.udp.contains(before);
+        let any_gone = self.config.hosts.udp.iter().any(gone);
+        let path = self.ice.addresses().map(|(local, _)| local.ip());
+        // Which of our addresses a relay is reached from is the kernel's choice.
+        let path_gone = path.is_some_and(|path| match self.gatherer.relays_ip(path) {
+            true => any_gone,
+            false => !hosts.udp.iter().any(|host| host.ip() == path),
+        });
+        let own = own_addresses(self.config.ice_transport_policy, &hosts);
+        self.gatherer.set_hosts(&hosts.udp, path_gone);
+        self.config.hosts = hosts;
+        for text in self.ice.set_hosts(own, now) {
+            self.tell_candidate(Some(text));
+        }
+        if path_gone {
+            self.restart_wanted |= self.has_told_credentials();
+            self.needs_checking = true;
+        } else if self.gatherer.state() != GatheringState::New && self.gatherer.has_servers() {
+            self.gatherer.start(true, now);
+        }
+        self.update(now);
+    }
+
     /// State of gathering.
     pub fn gathering_state(&self) -> GatheringState {
         self.gatherer.state()
@@ -65,11 +94,11 @@ impl Session {
                 Found::Resolve(name) => self.events.push_back(Event::ResolveServer { name }),
                 Found::Reflexive { address, base } => {
                     let udp = protocol(Transport::Udp);
-                    self.found(Candidate::server_reflexive(address, base, udp), now);
+                    self.found(Candidate::server_reflexive(address, base, udp), base, now);
                 }
                 Found::Relayed(address) => {
                     let udp = protocol(Transport::Udp);
-                    self.found(Candidate::relayed(address, address, udp), now);
+                    self.found(Candidate::relayed(address, address, udp), address, now);
                 }
                 Found::Lost(address) => self.ice.remove_local(address, now),
                 Found::Error(error) => self.events.push_back(Event::CandidateError(error)),
@@ -85,8 +114,13 @@ impl Session {
         }
     }
 
-    fn found(&mut self, candidate: Result<Candidate, is::IceError>, now: Instant) {
-        if let Some(text) = self.ice.add_local(candidate, now) {
+    fn found(
+        &mut self,
+        candidate: Result<Candidate, is::IceError>,
+        base: SocketAddr,
+        now: Instant,
+    ) {
+        if let Some(text) = self.ice.add_local(candidate, base, now) {
             self.tell_candidate(Some(text));
         }
     }
@@ -125,13 +159,10 @@ impl Session {
 }
 
 /// The addresses ICE may use by itself.
-pub(crate) fn own_addresses(
-    policy: IceTransportPolicy,
-    addresses: &[SocketAddr],
-) -> Vec<SocketAddr> {
+pub(crate) fn own_addresses(policy: IceTransportPolicy, hosts: &HostAddresses) -> HostAddresses {
     match policy {
-        IceTransportPolicy::All => addresses.to_vec(),
-        IceTransportPolicy::Relay => Vec::new(),
+        IceTransportPolicy::All => hosts.clone(),
+        IceTransportPolicy::Relay => HostAddresses::default(),
     }
 }
 

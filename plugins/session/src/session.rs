@@ -97,8 +97,7 @@ impl Session {
         Self {
             ice: Ice::new(
                 LocalAddresses {
-                    hosts: own_addresses(config.ice_transport_policy, &config.host_addresses),
-                    tcp: own_addresses(config.ice_transport_policy, &config.tcp_addresses),
+                    hosts: own_addresses(config.ice_transport_policy, &config.hosts),
                     found: Vec::new(),
                 },
                 now,
@@ -106,7 +105,7 @@ impl Session {
             gatherer: Gatherer::new(
                 &config.ice_servers,
                 config.ice_transport_policy,
-                &config.host_addresses,
+                &config.hosts.udp,
                 config.relay_port,
             ),
             dtls: Dtls::new(config.certificate.clone(), config.dtls_version),
@@ -423,7 +422,13 @@ impl Session {
             return;
         }
         self.tell_ice();
-        let ice = self.ice.state(now);
+        let ice = match self.ice.state(now) {
+            // More may come (W3C webrtc-pc §5.6.4).
+            IceConnectionState::Completed if !self.gatherer.is_done() => {
+                IceConnectionState::Connected
+            }
+            state => state,
+        };
         if ice != self.ice_state {
             self.ice_state = ice;
             self.events.push_back(Event::Ice(ice));
