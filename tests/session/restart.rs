@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! ICE restarts: asked for by either side, by both, and after the path died.
 use rtc_payload::MediaKind;
-use rtc_session::{Command, ConnectionState};
+use rtc_session::{Command, ConnectionState, IceConnectionState, SessionError};
 use rtc_tests::pair::{Pair, PairConfig};
 use std::time::Duration;
 
@@ -64,6 +64,62 @@ fn a_restart_revives_a_path_that_died() {
     pair.run(15 * SECOND);
     assert_eq!(pair.peers[0].closed, None);
     pair.links.iter_mut().for_each(|link| link.up = true);
+    pair.run_until_connected(5 * SECOND);
+    pair.stream(0, 1, MediaKind::Video, 0, 10);
+    assert_eq!(pair.peers[1].numbers(), (0..10).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_path_that_failed_is_looked_for_by_itself() {
+    let mut pair = Pair::connected(PairConfig::default());
+    let before = ufrags(&pair);
+    pair.links.iter_mut().for_each(|link| link.up = false);
+    pair.run(40 * SECOND);
+    use IceConnectionState::{Checking, Disconnected, Failed};
+    let mut failed = 0;
+    for side in 0..2 {
+        let told = pair.peers[side].ice.iter().map(|(_, state)| *state);
+        let told: Vec<_> = told.skip_while(|state| *state != Disconnected).collect();
+        // The first to fail restarts for both.
+        let fails = told.contains(&Failed);
+        failed += u32::from(fails);
+        match fails {
+            true => assert_eq!(told, [Disconnected, Failed, Checking]),
+            false => assert_eq!(told, [Disconnected, Checking]),
+        }
+        assert_ne!(pair.peers[side].session.local_ufrag(), before[side]);
+    }
+    assert!(failed > 0);
+    pair.links.iter_mut().for_each(|link| link.up = true);
+    pair.run_until_connected(5 * SECOND);
+    pair.stream(0, 1, MediaKind::Video, 0, 10);
+    assert_eq!(pair.peers[1].numbers(), (0..10).collect::<Vec<_>>());
+    // The next outage has its own restart, and its own end.
+    pair.links.iter_mut().for_each(|link| link.up = false);
+    pair.run(110 * SECOND);
+    for peer in &pair.peers {
+        let (_, error) = peer.closed.clone().expect("closed");
+        assert_eq!(error, Some(SessionError::Vanished));
+    }
+}
+
+#[test]
+fn a_failed_session_waits_for_the_peer_to_restart() {
+    let mut pair = Pair::connected(PairConfig::default());
+    pair.peers
+        .iter_mut()
+        .for_each(|peer| peer.negotiates = false);
+    pair.links.iter_mut().for_each(|link| link.up = false);
+    pair.run(55 * SECOND);
+    assert_eq!(pair.peers[0].state(), ConnectionState::Failed);
+    pair.links.iter_mut().for_each(|link| link.up = true);
+    pair.run(SECOND);
+    assert_eq!(
+        pair.peers[0].state(),
+        ConnectionState::Failed,
+        "until it is restarted"
+    );
+    pair.command(1, Command::Negotiate);
     pair.run_until_connected(5 * SECOND);
     pair.stream(0, 1, MediaKind::Video, 0, 10);
     assert_eq!(pair.peers[1].numbers(), (0..10).collect::<Vec<_>>());

@@ -9,7 +9,7 @@ use std::time::Duration;
 const SECOND: Duration = Duration::from_secs(1);
 
 #[test]
-fn a_peer_that_vanishes_is_disconnected_then_failed_then_closed_within_35_seconds() {
+fn a_peer_that_vanishes_is_disconnected_then_failed_then_closed_within_a_minute() {
     // Nothing gets through, or only what one side sends is lost: consent needs answers.
     for down in [[true, true], [true, false], [false, true]] {
         let mut pair = Pair::connected(PairConfig::default());
@@ -18,7 +18,9 @@ fn a_peer_that_vanishes_is_disconnected_then_failed_then_closed_within_35_second
             link.up = !down;
         }
         let gone = pair.now;
-        pair.run(35 * SECOND);
+        // Signalling is gone with it.
+        pair.peers[0].negotiates = false;
+        pair.run(62 * SECOND);
         let peer = &pair.peers[0];
         let after = |state| peer.when(state).expect("this state was told") - gone;
         let disconnected = after(ConnectionState::Disconnected);
@@ -30,7 +32,8 @@ fn a_peer_that_vanishes_is_disconnected_then_failed_then_closed_within_35_second
         assert!((25 * SECOND..31 * SECOND).contains(&failed), "{failed:?}");
         let (at, error) = peer.closed.clone().expect("closed");
         assert_eq!(error, Some(SessionError::Vanished));
-        assert!(at - gone <= 35 * SECOND);
+        assert!(at - gone > 55 * SECOND, "time for a restart");
+        assert!(at - gone <= 62 * SECOND);
         assert!(peer.session.is_closed());
     }
 }
@@ -39,6 +42,8 @@ fn a_peer_that_vanishes_is_disconnected_then_failed_then_closed_within_35_second
 fn nothing_is_sent_without_consent() {
     let mut pair = Pair::connected(PairConfig::default());
     pair.links[1].up = false;
+    pair.peers[0].negotiates = false;
+    pair.peers[1].negotiates = false;
     pair.run(32 * SECOND);
     let before = pair.links[0].carried;
     assert_eq!(pair.peers[0].state(), ConnectionState::Failed);

@@ -35,6 +35,7 @@ mod local;
 mod mapped;
 mod negotiate;
 mod network;
+mod outage;
 mod outgoing;
 mod relay;
 mod request;

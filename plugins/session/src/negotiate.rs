@@ -238,6 +238,9 @@ impl Session {
             // Another certificate on the same association is another peer.
             return self.close(Some(error), now);
         }
+        if self.ice.remote_ufrag() != Some(&transport.ufrag) {
+            self.outage.on_restart(now);
+        }
         self.ice
             .start(&transport.ufrag, &transport.pwd, controlling, now);
         let described = transport.candidates.iter().map(|c| c.candidate.clone());

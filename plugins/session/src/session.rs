@@ -8,6 +8,7 @@ use crate::gather::Gatherer;
 use crate::ice::{Ice, Path};
 use crate::local::LocalAddresses;
 use crate::network::{Outgoing, own_addresses};
+use crate::outage::Outage;
 use crate::requested::ByHand;
 use crate::state::aggregate;
 use crate::told::Told;
@@ -24,9 +25,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// From `failed` to the end: time for a restart that is under way. With the 30 s of consent a viewer
-/// that vanished is gone within 35 s.
-const GRACE: Duration = Duration::from_secs(3);
 /// A deadline for a session that waits for nothing.
 const IDLE: Duration = Duration::from_secs(3600);
 /// The largest RTP packet sent, SRTP included, bytes: with UDP and IPv6 below any tunnel's MTU.
@@ -66,7 +64,7 @@ pub struct Session {
     has_keys: bool,
     was_connected: bool,
     path: Option<Path>,
-    failed_at: Option<Instant>,
+    pub(crate) outage: Outage,
     closing: bool,
     dropped: u64,
 }
@@ -132,7 +130,7 @@ impl Session {
             playout_delay: Some(delay).filter(|_| !held.is_zero()),
             was_connected: false,
             path: None,
-            failed_at: None,
+            outage: Outage::default(),
             closing: false,
             dropped: 0,
         }
@@ -365,7 +363,7 @@ impl Session {
         }
         self.drive_channels(now);
         self.report_states(now);
-        if self.failed_at.is_some_and(|at| at + GRACE <= now) {
+        if self.outage.is_over(now) {
             let error = match self.was_connected {
                 true => SessionError::Vanished,
                 false => SessionError::Unreachable,
@@ -433,7 +431,11 @@ impl Session {
             self.ice_state = ice;
             self.events.push_back(Event::Ice(ice));
             self.was_connected |= self.path.is_some();
-            self.failed_at = (ice == IceConnectionState::Failed).then_some(now);
+            if self.outage.on_ice(ice, self.was_connected, now) {
+                // Told as a need for negotiation, if whoever negotiates may offer.
+                self.restart_wanted |= self.has_told_credentials();
+                self.needs_checking = true;
+            }
         }
         self.tell_dtls(None);
         let connection = aggregate(ice, self.dtls.state());
@@ -465,7 +467,7 @@ impl Session {
         if self.closing {
             return idle;
         }
-        let failed = self.failed_at.map(|at| at + GRACE);
+        let failed = self.outage.ends_at();
         // Without a path nothing of it can be sent, so it is never done with what is due.
         let sends = self.has_keys && self.path.is_some();
         let media = self.media.poll_timeout().filter(|_| sends);
