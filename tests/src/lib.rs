@@ -2,6 +2,7 @@
 //! The kit of the integration tests: labs, programs and browsers.
 pub mod browser;
 pub mod data;
+pub mod idp;
 pub mod lab;
 pub mod link;
 pub mod page;

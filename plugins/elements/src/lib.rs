@@ -10,9 +10,10 @@
 use gst::glib;
 
 mod caps;
+pub mod certificate;
 pub mod clock;
-mod control;
 mod connect;
+mod control;
 mod data;
 mod decode;
 mod encode;
@@ -33,6 +34,8 @@ fn plugin_init(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
     rtc_signaller_serve::register();
     rtc_signaller_loopback::register();
     rtc_signaller_http::register();
+    rtc_identity::register();
+    certificate::register();
     rtcdtmfsrc::register(plugin)?;
     rtcsink::register(plugin)?;
     rtcdatasrc::register(plugin)?;

@@ -18,3 +18,10 @@ pub use answer::{IdentityFault, Vouched, asserted_answer, fault_answer, vouched_
 pub use application::ApplicationIdentityProvider;
 pub use iface::{IdentityProvider, IdentityProviderExt, IdentityProviderImpl};
 pub use web::WebIdentityProvider;
+
+/// Makes the types known by name, so that applications without a typelib can make objects of them.
+pub fn register() {
+    use gst::glib::prelude::StaticType;
+    ApplicationIdentityProvider::static_type();
+    WebIdentityProvider::static_type();
+}

@@ -44,7 +44,8 @@ pub use candidate::check_candidate;
 pub use data::MAX_MESSAGE_SIZE;
 pub use error::JsepError;
 pub use identity::{
-    DescribedIdentity, IdentityAssertion, contents_cover, identity_contents, identity_of, with_identity,
+    DescribedIdentity, IdentityAssertion, contents_cover, identity_contents, identity_of,
+    with_identity,
 };
 pub use negotiated::{
     NegotiatedCodec, NegotiatedData, NegotiatedExtensions, NegotiatedLine, NegotiatedMedia,

@@ -65,6 +65,10 @@ pub use request::{Refusal, RefusalKind, Reply, Request, RequestId};
 pub use rtc_jsep::{
     CodecOffer, DescriptionKind, Direction, SignalingState, TransceiverInit, TransceiverState,
 };
+pub use rtc_jsep::{
+    DescribedIdentity, IdentityAssertion, contents_cover, identity_contents, identity_of,
+    with_identity,
+};
 pub use server::{
     IceServer, IceTransportPolicy, Login, ServerError, ServerTransport, ServerUrl, rest_credential,
 };

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: MPL-2.0
 //! The list of connectivity properties: name, blurb, value, and where each is kept.
 use super::servers::TransportPolicy;
-use super::settings::{Connect, DEFAULT_UDP_PORT, DEFAULT_WEB_ADDRESS, Dtls, Families, Role};
+use super::settings::{
+    Bundle, Connect, DEFAULT_UDP_PORT, DEFAULT_WEB_ADDRESS, Dtls, Families, Handling, Mdns, Role,
+};
+use crate::object::TriState;
 use gst::glib;
 use gst::glib::prelude::*;
 use gst::prelude::GstParamSpecBuilderExt;
+use rtc_identity::IdentityProvider;
 use rtc_signaller::Signaller;
 
 /// A property.
@@ -143,6 +147,11 @@ const ROWS: &[Row] = &[
         "UDP port of all sessions; if it is taken the next 15 are tried (port number 0-65535, 0 = any \
          free one; default 8189 = one port to open in a firewall; changeable until READY)"
     ),
+    text!("port-range", port_range, |_| {
+        "Ports to choose from in place of udp-port: the first that is free is that of all sessions, and \
+         those of sessions that ask TURN servers by UDP are taken from it too while it lasts (FIRST-LAST, \
+         1-65535; default empty = udp-port; changeable until READY)"
+    }),
     row!(
         "ip-families",
         ip_families,
@@ -150,13 +159,65 @@ const ROWS: &[Row] = &[
         "IP versions of the sessions' sockets and candidates (default both, as the peer may have \
          either; changeable until READY)"
     ),
+    row!(
+        "ip-handling",
+        ip_handling,
+        |name| glib::ParamSpecEnum::builder_with_default(name, Handling::All).mutable_ready(),
+        "Which addresses of this machine peers may see (RFC 8828; default all-interfaces: who starts this \
+         element consents; changeable until READY)"
+    ),
+    row!(
+        "mdns",
+        mdns,
+        |name| glib::ParamSpecEnum::builder_with_default(name, Mdns::Resolve).mutable_ready(),
+        "What is done with names in .local, which browsers give in place of their addresses (default \
+         resolve, as they do so by default; conceal gives peers such names of ours, which only those on \
+         the same link can look up; changeable until READY)"
+    ),
+    row!(
+        "bundle-policy",
+        bundle_policy,
+        |name| glib::ParamSpecEnum::builder_with_default(name, Bundle::MaxBundle).mutable_ready(),
+        "How many transports a session has (default and alone max-bundle: every WebRTC peer of today \
+         takes one for all media; changeable until READY)"
+    ),
+    secret!("certificate", certificate, |_| {
+        "Certificate and private key by which peers know us, as a GstRtcCertificate's pem has them (PEM \
+         text or the path of a PEM file, P-256, write-only; default empty = a new one for each endpoint, \
+         so that nobody can be followed by it; changeable until READY)"
+    }),
+    row!(
+        "identity-provider",
+        identity_provider,
+        |name| glib::ParamSpecObject::builder::<IdentityProvider>(name).mutable_ready(),
+        "Who vouches for this side in its descriptions, and is asked who a peer is (object implementing \
+         GstRtcIdentityProvider, as GstRtcWebIdentityProvider; default none, for nobody is asked unasked; \
+         changeable until READY)"
+    ),
+    text!("peer-identity", peer_identity, |_| {
+        "Who peers must be, as their identity provider says; others are refused before ICE begins \
+         (USER@DOMAIN; default empty = whoever it is; changeable until READY)"
+    }),
+    row!(
+        "manual-negotiation",
+        manual_negotiation,
+        |name| glib::ParamSpecBoolean::builder(name).mutable_ready(),
+        "Whether the application makes and applies the descriptions of sessions, by their action signals          create-offer, set-local-description and so on; the signaller still carries them (default false =          sessions negotiate by themselves; changeable until READY)"
+    ),
+    row!(
+        "polite",
+        polite,
+        |name| glib::ParamSpecEnum::builder_with_default(name, TriState::Null).mutable_ready(),
+        "Whether this side gives way when offers of both sides collide; the peer must do the opposite          (default null = as the signaller says, else the side that offers first; changeable until READY)"
+    ),
     text!("interfaces", interfaces, |_| {
         "Network interfaces whose addresses are offered, by name (separated by commas; default empty = \
          all, as the peer may be behind any; changeable until READY)"
     }),
     text!("announced-addresses", announced_addresses, |_| {
-        "IP addresses to offer beside the machine's own: those of a NAT that forwards udp-port here \
-         (separated by commas; default empty; changeable until READY)"
+        "IP addresses to offer beside the machine's own, or names of such: those of a NAT that forwards \
+         udp-port here (separated by commas; names are looked up at READY and when the network changes; \
+         default empty; changeable until READY)"
     }),
     row!(
         "dtls-version",
@@ -190,7 +251,9 @@ const ROWS: &[Row] = &[
         ice_servers,
         |name| gst::ParamSpecArray::builder(name).mutable_ready(),
         "Further STUN and TURN servers (array of structures with urls, a text or an array of texts, and \
-         for TURN username and credential, as W3C's RTCIceServer; default empty; changeable until READY)"
+         for TURN username and credential, as W3C's RTCIceServer; or for access tokens of RFC 7635 \
+         credential-type=oauth, username = the key's identifier, access-token and mac-key in Base64; \
+         default empty; changeable until READY)"
     ),
     row!(
         "ice-transport-policy",
@@ -210,9 +273,16 @@ const ROWS: &[Row] = &[
          within a second (default true, as some networks let no UDP through; changeable until READY)"
     ),
     text!("tls-ca", tls_ca, |_| {
-        "Certificate authorities that turns: servers are verified with (path of a PEM file; default \
-         empty = those of the system; changeable until READY)"
+        "Certificate authorities that turns: servers, and servers of signalling, are verified with (path of \
+         a PEM file; default empty = those of the system; changeable until READY)"
     }),
+    row!(
+        "tls-insecure",
+        tls_insecure,
+        |name| glib::ParamSpecBoolean::builder(name).mutable_ready(),
+        "Take any certificate of a server of signalling: for tests alone, as whoever is in between can \
+         then read and change everything (default false; changeable until READY)"
+    ),
 ];
 
 const fn uri_blurb(role: Role) -> &'static str {

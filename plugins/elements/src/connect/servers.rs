@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MPL-2.0
 //! The servers by which peers behind NATs are reached: what users write, and what sessions get.
+use super::login;
 use super::settings::{Connect, words};
 use gst::glib;
-use rtc_session::{IceServer, IceTransportPolicy, rest_credential};
+use rtc_session::{IceServer, IceTransportPolicy, Login, rest_credential};
 use std::time::{Duration, SystemTime};
 
 /// How long a credential made of `turn-secret` is good for. Only new allocations and their renewals
@@ -39,19 +40,23 @@ impl IceSettings {
     pub(crate) fn servers(&self, now: SystemTime) -> Vec<IceServer> {
         let mut servers = self.servers.clone();
         if !self.shared.is_empty() {
-            let since = now
-                .duration_since(SystemTime::UNIX_EPOCH)
-                .unwrap_or_default();
-            let expires = (since + CREDENTIAL_LIFE).as_secs();
-            let (username, credential) = rest_credential(&self.secret, CREDENTIAL_NAME, expires);
             // Checked before, when the settings were read.
-            servers.extend(IceServer::new(
-                &self.shared,
-                Some(&username),
-                Some(&credential),
-            ));
+            servers.extend(IceServer::with_login(&self.shared, self.made_login(now)));
         }
         servers
+    }
+
+    /// A login for a server that shares the secret; `None` for another one.
+    pub(crate) fn login(&self, url: &str, now: SystemTime) -> Option<Login> {
+        let is_shared = self.shared.iter().any(|known| known == url);
+        is_shared.then(|| self.made_login(now)).flatten()
+    }
+
+    fn made_login(&self, now: SystemTime) -> Option<Login> {
+        let since = now.duration_since(SystemTime::UNIX_EPOCH);
+        let expires = (since.unwrap_or_default() + CREDENTIAL_LIFE).as_secs();
+        let (username, credential) = rest_credential(&self.secret, CREDENTIAL_NAME, expires);
+        Login::with_password(&username, &credential)
     }
 }
 
@@ -95,7 +100,9 @@ impl Connect {
             }
         }
         for value in self.ice_servers.iter() {
-            settings.servers.push(ice_server(value)?);
+            settings
+                .servers
+                .push(login::server(value).map_err(|what| format!("ice-servers: {what}"))?);
         }
         if settings.policy == IceTransportPolicy::Relay
             && settings.shared.is_empty()
@@ -108,26 +115,6 @@ impl Connect {
         }
         Ok(settings)
     }
-}
-
-/// A server of `ice-servers`, which has the fields of W3C's RTCIceServer.
-fn ice_server(value: &glib::SendValue) -> Result<IceServer, String> {
-    let wrong = |what: &str| format!("ice-servers: {what}");
-    let server = value
-        .get::<gst::Structure>()
-        .map_err(|_| wrong("an entry is no structure with urls, username and credential"))?;
-    let urls: Vec<String> = match (
-        server.get::<String>("urls"),
-        server.get::<gst::Array>("urls"),
-    ) {
-        (Ok(url), _) => vec![url],
-        (_, Ok(urls)) => urls.iter().filter_map(|url| url.get().ok()).collect(),
-        _ => return Err(wrong("an entry has no urls (a text, or an array of texts)")),
-    };
-    let text = |name: &str| server.get::<String>(name).ok();
-    let (username, credential) = (text("username"), text("credential"));
-    IceServer::new(&urls, username.as_deref(), credential.as_deref())
-        .map_err(|error| wrong(&error.to_string()))
 }
 
 /// The URI and the credential of a word of `turn-servers`.

@@ -2,13 +2,14 @@
 //! What an endpoint tells the elements attached to it.
 use super::Encoding;
 use super::told;
+use crate::connect::ask_for_login;
 use crate::data::{Channel, ChannelFault, DataChannel};
 use crate::object::Session;
 use crate::report;
 use gst::prelude::*;
 use rtc_payload::{MediaKind, Mid, SessionId, TrackId};
 use rtc_rtp::{CodecParams, ReceivedFrame, ReceivedTone};
-use rtc_session::CandidateError;
+use rtc_session::{CandidateError, Login, LoginWanted};
 use std::sync::Arc;
 
 /// One m-line of one session on which the peer sends.
@@ -130,10 +131,23 @@ pub(crate) trait Attachment: Send + Sync {
             told::session_failed(&element, fault);
         }
     }
+    /// A peer is not who it says it is, which nobody demands.
+    fn identity_refused(&self, fault: &SessionFault) {
+        if let Some(element) = self.element() {
+            told::identity_refused(&element, fault);
+        }
+    }
     /// A STUN or TURN server was of no use to a session, which lives on.
     fn server_failed(&self, session: &str, error: &CandidateError) {
         if let Some(element) = self.element() {
             told::post(&element, report::server_error(session, error));
+        }
+    }
+    /// A TURN server takes a session's login not, or no more: another one. Errors are for the user.
+    fn ice_login(&self, session: &str, wanted: &LoginWanted) -> Result<Option<Login>, String> {
+        match self.element() {
+            Some(element) => ask_for_login(&element, session, wanted),
+            None => Ok(None),
         }
     }
     /// The signaller says where the endpoint is reached; told again to an element that comes later.

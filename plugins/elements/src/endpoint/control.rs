@@ -235,6 +235,8 @@ impl Control {
             Message::OpenChannel(session, init) => self.open_channel(session, init),
             Message::Signalled(signalled) => self.on_signalled(signalled),
             Message::Session(session, event) => self.on_session_event(session, event),
+            Message::Asserted(session, answer) => self.on_asserted(&session, answer),
+            Message::Vouched(session, answer) => self.on_vouched(session, answer),
             Message::Stats(reply) => {
                 for peer in self.peers.values() {
                     let (reply, session, name) =
@@ -255,11 +257,17 @@ impl Control {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        let pending = self.pending.iter().map(|pending| pending.deadline).min();
-        [pending, self.keyframes.deadline(), self.takers.deadline()]
-            .into_iter()
-            .flatten()
-            .min()
+        let pending = self.pending.iter().map(Pending::due).min();
+        let identity = self.identity_deadline();
+        [
+            pending,
+            identity,
+            self.keyframes.deadline(),
+            self.takers.deadline(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     fn handle_deadlines(&mut self, now: Instant) {
@@ -270,7 +278,10 @@ impl Control {
             let changes = self.takers.settle(now);
             self.apply(changes);
         }
-        if self.pending.iter().any(|pending| pending.deadline <= now) {
+        if self.identity_deadline().is_some_and(|due| due <= now) {
+            self.give_up_providers(now);
+        }
+        if self.pending.iter().any(|pending| pending.due() <= now) {
             self.start_pending(now);
         }
     }

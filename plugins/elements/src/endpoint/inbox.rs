@@ -5,9 +5,13 @@ use super::attachment::Attachment;
 use super::track::Track;
 use crate::object::{Ask, Selected};
 use crate::tones::ToneRequest;
+use rtc_identity::{IdentityFault, Vouched};
 use rtc_payload::{Codec, SessionId, TrackId};
 use rtc_rtp::Ladder;
-use rtc_session::{ChannelInit, ChannelKey, CodecOffer, Event, IceServer, RequestId, SessionStats};
+use rtc_session::{
+    ChannelInit, ChannelKey, CodecOffer, Event, IceServer, IdentityAssertion, RequestId,
+    SessionStats,
+};
 use rtc_signaller::{Role, Wish};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -37,6 +41,10 @@ pub(super) enum Message {
     OpenChannel(SessionId, ChannelInit),
     Signalled(Signalled),
     Session(SessionId, Event),
+    /// What our identity provider says of us, for a session that is to begin.
+    Asserted(String, Result<IdentityAssertion, IdentityFault>),
+    /// What a peer's identity provider says of it.
+    Vouched(SessionId, Result<Vouched, IdentityFault>),
     Stats(Sender<(String, String, SessionStats)>),
     /// An application asks something of a session.
     Asked(SessionId, Ask),

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MPL-2.0
 //! What the control thread knows of one session, and of one that still waits for inputs.
 use super::AttachmentId;
+use super::identity::{Own, PeerIdentity};
 use super::inbox::Signalled;
 use crate::object::Model;
 use rtc_payload::{Codec, Mid, SessionId, TrackId};
+use rtc_session::IceServer;
 use rtc_signaller::{Role, Wish};
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
@@ -32,6 +34,10 @@ pub(super) struct Peer {
     pub(super) estimate: u64,
     /// Whether the signaller knows that the session is over.
     pub(super) farewell_said: bool,
+    /// Who it is.
+    pub(super) identity: PeerIdentity,
+    /// When another login was asked for, by TURN server.
+    pub(super) logins: HashMap<String, Instant>,
     /// What applications see of it.
     pub(super) model: Model,
 }
@@ -62,11 +68,23 @@ pub(super) struct Pending {
     pub(super) wish: Wish,
     /// When it starts with what there is, or is refused.
     pub(super) deadline: Instant,
+    /// What vouches for us.
+    pub(super) own: Own,
+    /// Further STUN and TURN servers, named by signalling.
+    pub(super) servers: Vec<IceServer>,
     /// What the peer has sent meanwhile.
     pub(super) early: Vec<Signalled>,
 }
 
 impl Pending {
+    /// When it is to be looked at again.
+    pub(super) fn due(&self) -> Instant {
+        match self.own {
+            Own::Asked(until) => until,
+            Own::None | Own::Known(_) => self.deadline,
+        }
+    }
+
     /// Keeps a message for later; one too many is dropped.
     pub(super) fn keep(&mut self, signalled: Signalled) {
         if self.early.len() < MAX_EARLY {

@@ -14,7 +14,15 @@ pub(crate) fn post(element: &impl IsA<gst::Element>, structure: gst::Structure) 
 }
 
 pub(super) fn session_failed(element: &gst::Element, fault: &SessionFault) {
-    let structure = gst::Structure::builder("rtc-session-error")
+    post_fault(element, "rtc-session-error", fault);
+}
+
+pub(super) fn identity_refused(element: &gst::Element, fault: &SessionFault) {
+    post_fault(element, "rtc-identity-error", fault);
+}
+
+fn post_fault(element: &gst::Element, name: &str, fault: &SessionFault) {
+    let structure = gst::Structure::builder(name)
         .field("session", &fault.session)
         .field("peer", &fault.peer)
         .field("code", fault.code)

@@ -103,12 +103,18 @@ impl Model {
 
     /// Takes an event of the session; nothing is told once the application closed it (PC-06).
     pub(crate) fn on_event(&mut self, event: &Event, pads: &dyn Pads, mirror: &Mirror<'_>) {
-        if self.session.is_closed_here() {
-            if let Event::LastStats(stats) = event {
-                self.session.set_last_stats(stats);
-            }
-            return;
+        if !self.session.is_closed_here() {
+            self.take(event, pads, mirror);
+        } else if let Event::LastStats(stats) = event {
+            self.session.set_last_stats(stats);
         }
+        if self.session.is_closed_here() {
+            // It may have been closed while a state was set.
+            self.session.close_silently();
+        }
+    }
+
+    fn take(&mut self, event: &Event, pads: &dyn Pads, mirror: &Mirror<'_>) {
         match event {
             Event::LocalDescription { kind, sdp } => self.on_local(*kind, sdp),
             Event::RemoteDescription { kind, sdp } => self.on_remote(*kind, sdp),
