@@ -26,7 +26,7 @@ impl Session {
             Command::Negotiate => self.negotiate(now),
             Command::RemoteDescription { kind, sdp } => self.remote_description(kind, &sdp, now),
             Command::RemoteCandidate { candidate, .. } => self.remote_candidate(&candidate, now),
-            Command::RequestKeyframe(mid) => self.media.request_keyframe(&mid, now),
+            Command::RequestKeyframe(mid) => return self.media.request_keyframe(&mid, now),
             Command::InsertDtmf {
                 track,
                 tones,
@@ -53,14 +53,15 @@ impl Session {
                 channel,
                 data,
                 text,
-            } => self.channels.send(channel, data, text, now),
+            } => return self.channels.send(channel, data, text, now),
             Command::SetLowThreshold { channel, bytes } => {
-                self.channels.set_low_threshold(channel, bytes);
+                return self.channels.set_low_threshold(channel, bytes);
             }
-            Command::HoldMessages(hold) => self.channels.hold(hold),
+            Command::HoldMessages(hold) => return self.channels.hold(hold),
             Command::CloseChannel(key) => self.channels.close_channel(key),
             Command::Close => self.close(None, now),
         }
+        // What has returned by now changes nothing of what is negotiated.
         self.needs_checking = true;
     }
 

@@ -66,6 +66,8 @@ pub struct Session {
     path: Option<Path>,
     pub(crate) outage: Outage,
     closing: bool,
+    /// Data of channels came in either direction and was not carried on yet.
+    stale: bool,
     dropped: u64,
 }
 
@@ -77,10 +79,10 @@ impl Session {
             retransmission: config.retransmission,
             cname: config.cname.clone(),
         });
-        let media = Media::new(
-            MediaConfig {
         let held = Duration::from_millis(config.playout_delay_ms.into());
         let delay = PlayoutDelay::exactly(held);
+        let media = Media::new(
+            MediaConfig {
                 start_bitrate: config.start_bitrate,
                 min_bitrate: config.min_bitrate,
                 max_bitrate: config.max_bitrate,
@@ -126,12 +128,13 @@ impl Session {
             ignores_offer: false,
             answered: false,
             negotiated: None,
-            has_keys: false,
             playout_delay: Some(delay).filter(|_| !held.is_zero()),
+            has_keys: false,
             was_connected: false,
             path: None,
             outage: Outage::default(),
             closing: false,
+            stale: false,
             dropped: 0,
         }
     }
@@ -142,8 +145,13 @@ impl Session {
             tracing::debug!(session = %self.config.id, ?command, "a command for a closed session");
             return;
         }
+        let message = matches!(command, Command::SendMessage { .. });
         self.command(command, now);
-        self.update(now);
+        match message {
+            // Several are carried together.
+            true => self.stale = true,
+            false => self.update(now),
+        }
     }
 
     /// Takes a datagram of any kind; what is not for this session is dropped and counted.
@@ -176,7 +184,12 @@ impl Session {
             }
             Protocol::Dtls if validated => {
                 self.dtls.handle_datagram(datagram.contents, now);
-                self.update(now);
+                if self.has_keys {
+                    self.take_data(now);
+                    self.stale = true;
+                } else {
+                    self.update(now);
+                }
                 true
             }
             _ => false,
@@ -218,8 +231,18 @@ impl Session {
         }
     }
 
+    /// Sends a keyframe and all frames since then on the senders that wait for one, see
+    /// [`rtc_rtp::Media::catch_up`]. `false` if none does.
+    pub fn catch_up(&mut self, blocks: &[Arc<PacketBlock>], now: Instant) -> bool {
+        let may_send = self.has_keys && self.path.is_some() && !self.closing;
+        may_send && self.media.catch_up(blocks, now)
+    }
+
     /// What to do next; to be called until it yields [`Output::Timeout`].
     pub fn poll_output(&mut self, now: Instant) -> Output {
+        if std::mem::take(&mut self.stale) {
+            self.update(now);
+        }
         if let Some(output) = self.poll_network(now) {
             return output;
         }
@@ -230,13 +253,6 @@ impl Session {
             self.check_negotiation_needed();
         }
         match self.events.pop_front() {
-    /// Sends a keyframe and all frames since then on the senders that wait for one, see
-    /// [`rtc_rtp::Media::catch_up`]. `false` if none does.
-    pub fn catch_up(&mut self, blocks: &[Arc<PacketBlock>], now: Instant) -> bool {
-        let may_send = self.has_keys && self.path.is_some() && !self.closing;
-        may_send && self.media.catch_up(blocks, now)
-    }
-
             Some(event) => Output::Event(event),
             None => Output::Timeout(self.deadline(now)),
         }
@@ -313,6 +329,8 @@ impl Session {
         if self.closing {
             return;
         }
+        // Before the streams go (webrtc-pc §8: statistics outlive the connection).
+        let mut last = Box::new(self.stats());
         if self.has_keys {
             self.media.close(now);
         }
@@ -320,7 +338,9 @@ impl Session {
         self.carry_channels(now);
         self.dtls.close(now);
         self.tell_dtls(error.as_ref());
-        let last = Box::new(self.stats());
+        last.dtls.state = self.dtls.state();
+        last.ice = IceConnectionState::Closed;
+        last.connection = ConnectionState::Closed;
         self.events.push_back(Event::LastStats(last));
         self.closing = true;
         self.ice_state = IceConnectionState::Closed;
@@ -372,13 +392,18 @@ impl Session {
         }
     }
 
-    /// Carries packets between DTLS and SCTP.
-    fn drive_channels(&mut self, now: Instant) {
+    /// Gives SCTP what DTLS decrypted.
+    fn take_data(&mut self, now: Instant) {
         while let Some(packet) = self.dtls.poll_data() {
             if self.has_keys {
                 self.channels.handle_packet(&packet, now);
             }
         }
+    }
+
+    /// Carries packets between DTLS and SCTP.
+    fn drive_channels(&mut self, now: Instant) {
+        self.take_data(now);
         self.channels.pump(now);
         self.carry_channels(now);
         if self.has_keys && !self.dtls.is_open() {
