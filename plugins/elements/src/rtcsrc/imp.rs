@@ -36,6 +36,8 @@ pub struct RtcSrc {
     #[property(name = "do-retransmission", get, set, type = bool, member = do_retransmission, mutable_ready,
         default_value = true,
         blurb = "Ask peers to send lost packets again (NACK and RTX; on by default, off only for tests; may change in NULL)")]
+    #[property(name = "dtmf-audible", get, set, type = bool, member = dtmf_audible,
+        blurb = "Whether telephone tones that a peer sends sound in its audio, where raw audio is taken; each right behind the place it was sent at, as its length is known only then (default false, for they are told as messages; changeable at any time)")]
     settings: Mutex<Settings>,
     connect: Mutex<Connect>,
     /// The properties that `Settings` holds in another form.
@@ -61,6 +63,10 @@ impl ObjectSubclass for RtcSrc {
 impl RtcSrc {
     fn settings(&self) -> MutexGuard<'_, Settings> {
         self.settings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn dtmf_audible(&self) -> bool {
+        self.settings().dtmf_audible
     }
 
     fn connect(&self) -> MutexGuard<'_, Connect> {

@@ -8,6 +8,7 @@
 //! A pad lives as long as its m-line: it comes when a peer's offer or answer says that it will send, on
 //! the control thread, and goes after the EOS at the end. What is behind the feed is chosen when the
 //! first frame meets a linked pad (see [`crate::decode`]); frames for a pad nobody has linked are dropped.
+mod audible;
 mod data;
 mod imp;
 mod pad;

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MPL-2.0
 //! A source pad: which m-line of which session it shows.
+use super::audible::Audible;
 use crate::endpoint::IncomingMedia;
 use gst::glib;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 #[derive(Debug, Default, glib::Properties)]
 #[properties(wrapper_type = super::RtcSrcPad)]
@@ -24,6 +25,8 @@ pub struct RtcSrcPad {
         blurb = "The peer's MediaStream ids of this track, separated by spaces; tracks with a common id belong together (text, may be empty; read-only)"
     )]
     msid: Mutex<String>,
+    /// Tones that are to be heard, once there were any.
+    pub(super) audible: OnceLock<Arc<Audible>>,
 }
 
 impl RtcSrcPad {

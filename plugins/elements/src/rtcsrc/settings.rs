@@ -11,6 +11,7 @@ pub(super) struct Settings {
     pub(super) latency: u32,
     pub(super) max_latency: u32,
     pub(super) do_retransmission: bool,
+    pub(super) dtmf_audible: bool,
     /// Names as the user wrote them; empty for every codec that can be decoded here.
     pub(super) video_codecs: Vec<String>,
     pub(super) audio_codecs: Vec<String>,
@@ -22,6 +23,7 @@ impl Default for Settings {
             latency: 0,
             max_latency: DEFAULT_MAX_LATENCY,
             do_retransmission: true,
+            dtmf_audible: false,
             video_codecs: Vec::new(),
             audio_codecs: Vec::new(),
         }

@@ -4,6 +4,7 @@
 //! The pad comes with the first tone of an m-line, so that who waits for audio and video meets no pad it can't
 //! use, and goes with the m-line.
 use super::RtcSrc;
+use super::audible::Audible;
 use crate::tones::{self, CAT};
 use gst::glib;
 use gst::prelude::*;
@@ -167,6 +168,13 @@ impl super::imp::RtcSrc {
                     .map(|now| now.saturating_sub(age)),
             );
             buffer.set_duration(gst::ClockTime::try_from(tone.duration).ok());
+        }
+        if self.dtmf_audible() {
+            for stream in self.streams_of(session, Some(&tone.mid)) {
+                let pad = &stream.pad;
+                let audible = pad.imp().audible.get_or_init(|| Audible::watch(pad));
+                audible.play(tone);
+            }
         }
         if let Some(stream) = self.tone_stream(session, &tone.mid) {
             stream.push(buffer);
