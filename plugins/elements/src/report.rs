@@ -95,6 +95,9 @@ fn outbound(stats: &SendStats) -> gst::Structure {
         .build();
     let jitter = stats.remote_jitter.map(|jitter| jitter.as_secs_f64());
     report.set_if_some("remote-jitter", jitter);
+    report.set_if_some("layer", stats.layer.map(u32::from));
+    report.set_if_some("frame-width", stats.size.map(|size| u32::from(size.0)));
+    report.set_if_some("frame-height", stats.size.map(|size| u32::from(size.1)));
     report
 }
 
