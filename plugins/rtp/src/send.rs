@@ -306,7 +306,7 @@ impl SendStream {
         self.waiting_for_keyframe = self.is_video();
     }
 
-    /// Gives up all that waits but a frame that was sent in part.
+    /// Gives up all that waits but a frame that was sent in part, and repeats of what a keyframe makes useless.
     fn drop_unstarted(&mut self) {
         let started = self.queue.front().is_some_and(|queued| queued.index > 0);
         for dropped in self.queue.drain(usize::from(started)..) {
@@ -314,6 +314,8 @@ impl SendStream {
             let bytes = dropped.block.payloads.total_len();
             self.queued_bytes = self.queued_bytes.saturating_sub(bytes);
         }
+        self.repeats.clear();
+        self.history = History::default();
     }
 
     fn flush(&mut self) {
