@@ -10,9 +10,16 @@ use std::time::Instant;
 impl Control {
     /// What a session takes after a negotiation.
     pub(super) fn set_taken(&mut self, id: SessionId, takes: &[(TrackId, Codec)]) {
-        let share = self.peers.get(&id).map_or(0, super::peer::Peer::video_share);
+        let share = self
+            .peers
+            .get(&id)
+            .map_or(0, super::peer::Peer::video_share);
         let ladders = &self.ladders;
-        let first = |key| ladders.get(&key).map_or(0, |ladder| ladder.affordable(share));
+        let first = |key| {
+            ladders
+                .get(&key)
+                .map_or(0, |ladder| ladder.affordable(share))
+        };
         let changes = self.takers.set(id, takes, first, Instant::now());
         self.apply(changes);
     }
@@ -72,7 +79,12 @@ impl Control {
             return;
         };
         for key in peer.sending.clone() {
-            let made: Vec<_> = self.takers.wishes(key).into_iter().map(|(e, _)| e).collect();
+            let made: Vec<_> = self
+                .takers
+                .wishes(key)
+                .into_iter()
+                .map(|(e, _)| e)
+                .collect();
             for encoding in made {
                 let Some(target) = self.target(encoding) else {
                     continue;
@@ -96,7 +108,9 @@ impl Control {
         let key = (encoding.track, encoding.codec);
         let wishes = self.takers.wishes(key);
         let (_, sessions) = wishes.iter().find(|(made, _)| *made == encoding)?;
-        let peers = sessions.iter().filter_map(|session| self.peers.get(session));
+        let peers = sessions
+            .iter()
+            .filter_map(|session| self.peers.get(session));
         let mut shares: Vec<u64> = peers.map(super::peer::Peer::video_share).collect();
         let mut target = rate::target(&mut shares);
         if let Some(ladder) = self.ladders.get(&key) {
@@ -115,7 +129,11 @@ fn within(ladder: &Ladder, layer: u8, target: u64) -> u64 {
         return target;
     };
     let is_smallest = ladder.floor(layer + 1).is_none();
-    let target = if is_smallest { target } else { target.max(floor) };
+    let target = if is_smallest {
+        target
+    } else {
+        target.max(floor)
+    };
     target.min(layers::cap(layer, floor))
 }
 

@@ -125,15 +125,24 @@ impl Takers {
     /// Forgets a track; what was taken of it is to be released.
     pub(super) fn remove_track(&mut self, track: TrackId) -> Vec<Encoding> {
         self.streams.retain(|(of, _), _| *of != track);
-        let gone: Vec<_> = self.made.keys().filter(|made| made.track == track).copied().collect();
+        let gone: Vec<_> = self
+            .made
+            .keys()
+            .filter(|made| made.track == track)
+            .copied()
+            .collect();
         self.made.retain(|made, _| made.track != track);
         gone
     }
 
     /// What is made of a codec of a track, with the sessions that want each.
     pub(super) fn wishes(&self, key: (TrackId, Codec)) -> Vec<(Encoding, Vec<SessionId>)> {
-        let made = self.made.keys().filter(|made| (made.track, made.codec) == key);
-        made.map(|made| (*made, self.wishing(*made).collect())).collect()
+        let made = self
+            .made
+            .keys()
+            .filter(|made| (made.track, made.codec) == key);
+        made.map(|made| (*made, self.wishing(*made).collect()))
+            .collect()
     }
 
     /// The sessions that want an encoding.
@@ -245,15 +254,24 @@ mod tests {
         let changes = takers.set_layers(SessionId(1), KEY, taken, now);
         assert_eq!(changes.wanted, [encoding(Codec::Vp8, 1)]);
         taken.sent = Some(1);
-        assert_eq!(takers.set_layers(SessionId(1), KEY, taken, now), Changes::default());
+        assert_eq!(
+            takers.set_layers(SessionId(1), KEY, taken, now),
+            Changes::default()
+        );
         assert_eq!(takers.layer(SessionId(1), KEY), Some(1));
         let wishes = takers.wishes(KEY);
         assert_eq!(wishes[0].1, [SessionId(2)]);
         assert_eq!(wishes[1].1, [SessionId(1)]);
         // The other one leaves: its layer is kept for a while.
-        assert_eq!(takers.set(SessionId(2), &[], |_| 0, now), Changes::default());
+        assert_eq!(
+            takers.set(SessionId(2), &[], |_| 0, now),
+            Changes::default()
+        );
         assert_eq!(takers.deadline(), Some(now + GRACE));
-        assert_eq!(takers.settle(now + GRACE).released, [encoding(Codec::Vp8, 0)]);
+        assert_eq!(
+            takers.settle(now + GRACE).released,
+            [encoding(Codec::Vp8, 0)]
+        );
         assert_eq!(takers.deadline(), None);
         let changes = takers.set(SessionId(1), &[], |_| 0, now);
         assert_eq!(changes.released, [encoding(Codec::Vp8, 1)]);
