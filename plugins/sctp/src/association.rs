@@ -175,6 +175,9 @@ impl Association {
         }
         if let Some(link) = self.link.as_mut().filter(|_| has_data) {
             link.tracker.packet(immediate, now);
+            if link.tracker.is_full(link.of_ours) && self.answers.len() < MAX_ANSWERS {
+                self.answers.push_back(link.acknowledgement());
+            }
         }
     }
 

@@ -14,7 +14,12 @@ const LEAST_PACKETS: usize = 4;
 /// More under way is of no use: the windows of all implementations known are smaller.
 const MOST: usize = 6 * 1024 * 1024;
 /// Queueing that is less is none: schedulers of busy machines delay as much.
-const QUEUE: Duration = Duration::from_millis(10);
+const QUEUE: Duration = Duration::from_millis(25);
+/// Slow start ends after so many round trips with a queue.
+const QUEUED_ROUNDS: u32 = 2;
+/// While no queue builds up the window grows by this share each round trip: probing as BBR does, for one
+/// packet a round trip takes minutes to fill a fast path.
+const PROBE: usize = 8;
 /// More lost than this share, by more than chance, is congestion whatever the delay.
 const LOSSY: f64 = 0.07;
 /// Packets over which the share is reckoned.
@@ -34,6 +39,8 @@ pub(crate) struct Congestion {
     round: Round,
     /// Bytes a second of the last round trips.
     rates: [f64; ROUNDS],
+    /// Round trips in a row with a queue.
+    queued: u32,
     lost: f64,
     all: f64,
 }
@@ -65,6 +72,7 @@ impl Congestion {
                 number: 0,
             },
             rates: [0.0; ROUNDS],
+            queued: 0,
             lost: 0.0,
             all: 0.0,
         }
@@ -104,7 +112,10 @@ impl Congestion {
             self.partial += ack.bytes;
             if self.partial >= self.window {
                 self.partial -= self.window;
-                self.window += self.mtu;
+                self.window += match self.queued {
+                    0 => self.mtu.max(self.window / PROBE),
+                    _ => self.mtu,
+                };
             }
         }
         self.window = self.window.min(MOST);
@@ -115,8 +126,12 @@ impl Congestion {
             let time = now.saturating_duration_since(from).max(GRAIN);
             self.rates[self.round.number % ROUNDS] =
                 self.round.delivered as f64 / time.as_secs_f64();
+            self.queued = match self.queueing(least) {
+                true => self.queued + 1,
+                false => 0,
+            };
             // Slow start ends where a queue begins to build up, before anything is lost (RFC 9406).
-            if self.window < self.threshold && self.queueing(least) {
+            if self.window < self.threshold && self.queued >= QUEUED_ROUNDS {
                 self.threshold = self.window;
             }
         }
@@ -133,7 +148,7 @@ impl Congestion {
     fn queueing(&self, least: Option<Duration>) -> bool {
         let shortest = self.round.shortest;
         least.is_some_and(|least| {
-            shortest != Duration::MAX && shortest > least + (least / 4).max(QUEUE)
+            shortest != Duration::MAX && shortest > least + (least / 2).max(QUEUE)
         })
     }
 
@@ -247,7 +262,7 @@ mod tests {
     fn loss_with_a_queue_leaves_what_the_path_carries() {
         let mut congestion = Congestion::new(MTU);
         rounds(&mut congestion, 5, 0, LEAST);
-        congestion.round.shortest = LEAST * 2;
+        congestion.round.shortest = LEAST * 3;
         let before = congestion.window();
         congestion.rates = [before as f64 * 0.7 / LEAST.as_secs_f64(); ROUNDS];
         congestion.lost(1.0, 1000, Some(LEAST));
@@ -262,11 +277,11 @@ mod tests {
     fn slow_start_ends_where_a_queue_begins() {
         let mut congestion = Congestion::new(MTU);
         rounds(&mut congestion, 3, 0, LEAST);
-        rounds(&mut congestion, 1, 0, LEAST * 2);
+        rounds(&mut congestion, 3, 0, LEAST * 3);
         let before = congestion.window();
-        rounds(&mut congestion, 5, 0, LEAST * 2);
+        rounds(&mut congestion, 5, 0, LEAST * 3);
         assert!(
-            congestion.window() <= before * 2 + 6 * MTU,
+            congestion.window() <= before + 6 * MTU,
             "{}",
             congestion.window()
         );

@@ -200,7 +200,9 @@ impl Association {
         if cookie.len() > self.config.mtu - 16 {
             return;
         }
-        self.link = Some(Link::new(&self.config, self.handshake.tsn, &peer));
+        let mut link = Link::new(&self.config, self.handshake.tsn, &peer);
+        link.of_ours = Cookie::parse(cookie).is_some();
+        self.link = Some(link);
         let cookie = cookie.to_vec();
         self.handshake.go_on(Step::Echo(cookie), now);
     }

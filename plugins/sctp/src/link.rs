@@ -30,6 +30,8 @@ pub(crate) struct Link {
     pub(crate) streams_out: u16,
     /// What both know.
     pub(crate) abilities: Abilities,
+    /// The peer is of this very implementation.
+    pub(crate) of_ours: bool,
     pub(crate) queue: Queue,
     pub(crate) flight: Flight,
     pub(crate) tracker: Tracker,
@@ -57,10 +59,8 @@ pub(crate) struct Link {
 
 impl Link {
     pub(crate) fn new(config: &Config, our_tsn: u32, peer: &Init) -> Self {
-        let abilities = Abilities {
-            // Ours is to know it too.
-            ..peer.abilities
-        };
+        // We know everything, so what the peer knows is what both do.
+        let abilities = peer.abilities;
         let mut queue = Queue::new();
         queue.set_interleaved(abilities.interleaving);
         Self {
@@ -71,6 +71,7 @@ impl Link {
             tag: peer.tag,
             streams_out: peer.streams_in,
             abilities,
+            of_ours: false,
             queue,
             flight: Flight::new(near32(ORIGIN, our_tsn), abilities.interleaving),
             tracker: Tracker::new(near32(ORIGIN, peer.tsn)),

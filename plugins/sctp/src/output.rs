@@ -17,10 +17,7 @@ impl Link {
         let mut packet = Packet::new(local, remote, self.tag, self.mtu);
         let data = self.may_send() && (self.flight.has_lost() || self.queue.has_next());
         if self.tracker.is_due(now) || (self.tracker.is_pending() && data) {
-            let window = self.window();
-            self.told_window = window;
-            let window = u32::try_from(window).unwrap_or(u32::MAX);
-            self.tracker.put(&mut packet, window);
+            self.put_acknowledgement(&mut packet);
         }
         self.put_resets(&mut packet, now);
         self.put_forward(&mut packet, now);
@@ -29,6 +26,21 @@ impl Link {
             return None;
         }
         Some(packet.finish(!self.abilities.zero_checksum))
+    }
+
+    /// A packet that acknowledges and no more.
+    pub(crate) fn acknowledgement(&mut self) -> Vec<u8> {
+        let (local, remote) = self.ports;
+        let mut packet = Packet::new(local, remote, self.tag, 64);
+        self.put_acknowledgement(&mut packet);
+        packet.finish(!self.abilities.zero_checksum)
+    }
+
+    fn put_acknowledgement(&mut self, packet: &mut Packet) {
+        let window = self.window();
+        self.told_window = window;
+        let window = u32::try_from(window).unwrap_or(u32::MAX);
+        self.tracker.put(packet, window);
     }
 
     fn may_send(&self) -> bool {

@@ -5,6 +5,10 @@ use std::time::{Duration, Instant};
 
 /// How long an acknowledgement is kept for a second packet or for data of our own.
 const DELAY: Duration = Duration::from_millis(20);
+/// RFC 9260 §6.2: packets acknowledged by one acknowledgement, where many come at once.
+const PACKETS: u32 = 2;
+/// The same for our own kind, whose window grows by bytes.
+const PACKETS_BY_OURS: u32 = 16;
 /// Runs of TSNs kept beyond a gap.
 const MAX_RUNS: usize = 512;
 /// Runs told in one acknowledgement: all that fit into the packet beside its header.
@@ -29,8 +33,8 @@ pub(crate) struct Tracker {
     runs: Vec<(u64, u64)>,
     duplicates: Vec<u32>,
     urgency: Urgency,
-    /// A packet with data has not been acknowledged.
-    unacknowledged: bool,
+    /// Packets with data that have not been acknowledged.
+    unacknowledged: u32,
 }
 
 /// What a chunk is.
@@ -50,7 +54,7 @@ impl Tracker {
             runs: Vec::new(),
             duplicates: Vec::new(),
             urgency: Urgency::None,
-            unacknowledged: false,
+            unacknowledged: 0,
         }
     }
 
@@ -134,13 +138,24 @@ impl Tracker {
 
     /// A packet with data was taken.
     pub(crate) fn packet(&mut self, immediate: bool, now: Instant) {
-        if immediate || self.unacknowledged || !self.runs.is_empty() {
+        if immediate || self.unacknowledged > 0 || !self.runs.is_empty() {
             self.urgency = Urgency::Now;
         }
         if self.urgency == Urgency::None {
             self.urgency = Urgency::At(now + DELAY);
         }
-        self.unacknowledged = true;
+        self.unacknowledged = self.unacknowledged.saturating_add(1);
+    }
+
+    /// Whether so many packets came that an acknowledgement must not wait for others that came with them;
+    /// `patient`: the peer does not count acknowledgements.
+    pub(crate) fn is_full(&self, patient: bool) -> bool {
+        let most = match (patient, self.runs.is_empty()) {
+            (true, _) => PACKETS_BY_OURS,
+            (false, true) => PACKETS,
+            (false, false) => 1,
+        };
+        self.unacknowledged >= most
     }
 
     /// Acknowledges at the next occasion: the window changed, or something could not be taken.
@@ -195,7 +210,7 @@ impl Tracker {
             }
         });
         self.urgency = Urgency::None;
-        self.unacknowledged = false;
+        self.unacknowledged = 0;
     }
 }
 

@@ -8,7 +8,7 @@ use rtc_jsep::MAX_MESSAGE_SIZE;
 use std::time::Instant;
 
 /// Messages told in one turn; after a hold there may be many.
-const MESSAGES_A_TURN: usize = 256;
+const MESSAGES_A_TURN: usize = 1024;
 
 impl Channels {
     /// Takes an SCTP packet that DTLS decrypted.
@@ -52,9 +52,13 @@ impl Channels {
         self.take_events(now);
         self.take_messages(now);
         self.take_resets();
-        self.feed(now);
-        // Feeding made packets.
-        self.take_events(now);
+        // Feeding makes packets, and room for more.
+        let mut before = usize::MAX;
+        while self.packets.len() != before {
+            before = self.packets.len();
+            self.feed(now);
+            self.take_events(now);
+        }
     }
 
     fn take_events(&mut self, now: Instant) {

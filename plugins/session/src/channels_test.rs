@@ -271,11 +271,12 @@ fn the_peer_opens_no_more_than_1024_channels() {
     let mut world = World::new();
     for stream in 0..1100 {
         let message = open(&stream.to_string()).write();
-        assert!(
-            world
-                .peer
-                .send(stream * 2 + 1, ppid::DCEP, message.into(), Delivery::RELIABLE)
-        );
+        assert!(world.peer.send(
+            stream * 2 + 1,
+            ppid::DCEP,
+            message.into(),
+            Delivery::RELIABLE
+        ));
     }
     world.run(Duration::from_secs(20));
     assert_eq!(world.count(is_opened), 1024);
@@ -387,11 +388,12 @@ fn small_messages_are_never_too_many() {
     let mut count = 0;
     for _ in 0..2000 {
         for _ in 0..50 {
-            count += usize::from(
-                world
-                    .peer
-                    .send(1, ppid::STRING, vec![b'x'].into(), Delivery::RELIABLE),
-            );
+            count += usize::from(world.peer.send(
+                1,
+                ppid::STRING,
+                vec![b'x'].into(),
+                Delivery::RELIABLE,
+            ));
         }
         world.run(STEP);
     }

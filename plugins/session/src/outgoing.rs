@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 /// Bytes of a channel that SCTP is given ahead.
 const AHEAD: usize = 64 * 1024;
 /// Messages of a channel that SCTP is given ahead.
-const MESSAGES_AHEAD: usize = 256;
+const MESSAGES_AHEAD: usize = 1024;
 /// What a message costs besides its bytes, when memory is counted.
 const OVERHEAD: u64 = 128;
 /// [`crate::ChannelEvent::Sent`] comes for this many bytes, or when nothing waits any more.

@@ -187,7 +187,7 @@ pub(crate) fn too_large(channel: &Channel, size: u64, limit: u64) -> ChannelFaul
 }
 
 /// Bytes that may wait in a session before the input waits.
-const BOUND: u64 = 1024 * 1024;
+const BOUND: u64 = 2 * 1024 * 1024;
 
 /// A peer that takes nothing for so long is stalled.
 const STALL: Duration = Duration::from_secs(5);

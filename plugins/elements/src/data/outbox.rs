@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 /// Bytes given to the session ahead of what it has sent.
-const WINDOW: u64 = 256 * 1024;
+const WINDOW: u64 = 1024 * 1024;
 
 #[derive(Debug)]
 pub(crate) struct Outbox {
