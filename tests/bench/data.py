@@ -20,6 +20,7 @@ SECONDS = float(os.environ.get("DATA_SECONDS", 6))
 ROUNDS = int(os.environ.get("DATA_ROUNDS", 2))
 MIB = int(os.environ.get("FILE_MIB", 1024))
 SETTLE = 2.0
+NODE = os.path.join(ROOT, "tests/node_modules/node-datachannel/package.json")
 A, B = f"da{os.getpid()}", f"db{os.getpid()}"
 
 
@@ -150,9 +151,8 @@ def measure(subject, size, milliseconds):
 
 
 def versions():
-    from importlib import metadata  # noqa: F401
     gst = subprocess.run(["gst-launch-1.0", "--version"], capture_output=True, text=True).stdout.split("\n")[1]
-    node = json.load(open(os.path.join(ROOT, "tests/node_modules/node-datachannel/package.json")))["version"]
+    node = json.load(open(NODE))["version"] if os.path.exists(NODE) else "missing"
     cpuinfo = next(line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name"))
     when = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
     return f"{when}; {cpuinfo}, {os.cpu_count()} cores, Linux {os.uname().release}; {gst}; node-datachannel {node}; load {os.getloadavg()[0]:.1f} at the end."
@@ -163,12 +163,15 @@ def data():
     for turn in range(ROUNDS):
         for milliseconds in (0, 20):
             for size in (65536, 100):
-                subjects = [Ours, Webrtcbin, Node]
+                subjects = [Ours, Webrtcbin] + ([Node] if os.path.exists(NODE) else [])
                 for subject in subjects if turn % 2 == 0 else reversed(subjects):
                     try:
                         run = measure(subject, size, milliseconds)
                     except (AssertionError, ValueError, OSError) as error:
                         print(f"bench: {subject.name} {size} {milliseconds}: {error}", flush=True)
+                        continue
+                    if run[0] == 0:
+                        print(f"bench: {subject.name} {size} {milliseconds}: nothing came", flush=True)
                         continue
                     rows.setdefault((milliseconds, size, subject.name), []).append(run)
                     got, took, sent, received = run
@@ -219,7 +222,6 @@ def file_run(label, loss, stop):
                 os.kill(receiver.pid, 18)
                 stopped, stop = float(stop), 0
         took = time.monotonic() - begun - stopped
-        used = os.times()
         sender.wait(30)
     finally:
         end(sender, receiver)
@@ -229,7 +231,6 @@ def file_run(label, loss, stop):
     grown = [(m - b) / 1024 for m, b in zip(most, base)]
     row = f"| {label} | {MIB} MiB | {'equal' if equal else 'DIFFERS'} | {took:.1f} | {MIB * 1.048576 / took:.1f} | {grown[0]:+.1f} | {grown[1]:+.1f} |"
     print("bench:", row, flush=True)
-    del used
     return row
 
 
