@@ -7,7 +7,7 @@ import json
 import gi
 
 gi.require_version("Gst", "1.0")
-from gi.repository import GLib, Gst  # noqa: E402
+from gi.repository import Gio, GLib, Gst  # noqa: E402,F401  Gio has the list that `sessions` is
 
 Gst.init(None)
 SINK = "videotestsrc is-live=true ! video/x-raw,width=64,height=48 ! rtcsink name=e {}"
@@ -84,8 +84,7 @@ def finish():
     listed = element.get_property("sessions")
     seen["sessions"] = [listed.get_item(at).get_property("id") for at in range(listed.get_n_items())]
     seen["same"] = element.emit("get-session", "one") == sink
-    transceivers = sink.get_property("transceivers")
-    transceiver = transceivers.get_item(0)
+    transceiver = list(sink.get_property("transceivers"))[0]
     seen["transceiver"] = [
         transceiver.get_property("mid"),
         nick(transceiver, "kind"),
@@ -100,6 +99,7 @@ def finish():
     seen["stats"] = sorted({o["type"] for o in json.loads(ask(sink, "get-stats-json", None).get_value("stats")).values()})
     sink.emit("close")
     seen["closed"] = nick(sink, "connection-state")
+    seen["told"] = len([state for state in seen["states"] if state.startswith("sink")])
     GLib.timeout_add(200, loop.quit)
     return False
 
