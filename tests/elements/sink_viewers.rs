@@ -8,15 +8,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// A sink whose signaller reaches any number of viewers, all in this process.
-struct Stage {
-    sink: Pipe,
+pub(crate) struct Stage {
+    pub(crate) sink: Pipe,
     signaller: Signaller,
     viewers: Arc<Mutex<HashMap<String, Signaller>>>,
     next: AtomicUsize,
 }
 
 /// A receiving pipeline; it says goodbye when dropped.
-struct Viewer {
+pub(crate) struct Viewer {
     pipe: Pipe,
     frames: Arc<AtomicUsize>,
 }
@@ -60,7 +60,7 @@ where
 }
 
 impl Stage {
-    fn new(line: &str) -> Self {
+    pub(crate) fn new(line: &str) -> Self {
         let signaller = application();
         let viewers: Arc<Mutex<HashMap<String, Signaller>>> = Arc::default();
         let known = Arc::clone(&viewers);
@@ -77,7 +77,7 @@ impl Stage {
         }
     }
 
-    fn viewer(&self, codec: &str) -> Viewer {
+    pub(crate) fn viewer(&self, codec: &str) -> Viewer {
         let id = format!("viewer-{}", self.next.fetch_add(1, Ordering::Relaxed));
         let signaller = application();
         let back = self.signaller.clone();
@@ -103,21 +103,25 @@ impl Stage {
         Viewer { pipe, frames }
     }
 
-    fn encoders(&self) -> Vec<String> {
+    pub(crate) fn encoders(&self) -> Vec<String> {
         let mut names = self.sink.factories("s");
         names.retain(|name| name.ends_with("enc"));
         names.sort();
         names
     }
 
-    fn sessions(&self) -> usize {
+    pub(crate) fn sessions(&self) -> usize {
         let stats: gst::Structure = self.sink.get("s").property("stats");
         stats.n_fields()
     }
 }
 
 impl Viewer {
-    fn sees(&self, frames: usize) {
+    pub(crate) fn count(&self) -> usize {
+        self.frames.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn sees(&self, frames: usize) {
         let start = self.frames.load(Ordering::Relaxed);
         until("a picture", || {
             self.frames.load(Ordering::Relaxed) >= start + frames
@@ -127,7 +131,7 @@ impl Viewer {
 }
 
 const PICTURE: &str = "videotestsrc is-live=true ! video/x-raw,width=160,height=120,framerate=30/1 ! \
-    rtcsink name=s video-caps=\"video/x-vp8;video/x-h264\"";
+    rtcsink name=s on-demand=true video-caps=\"video/x-vp8;video/x-h264\"";
 
 #[test]
 fn viewers_of_one_codec_share_an_encoder_and_the_last_takes_it_along() {
@@ -276,7 +280,7 @@ fn an_input_that_turns_from_raw_to_encoded_and_back_is_seen_on() {
     let stage = Stage::new(
         "videotestsrc is-live=true ! video/x-raw,width=160,height=120,framerate=30/1 ! tee name=t \
          t. ! queue ! i.sink_0 t. ! queue ! vp8enc deadline=1 ! i.sink_1 \
-         input-selector name=i sync-streams=false ! rtcsink name=s video-caps=video/x-vp8",
+         input-selector name=i sync-streams=false ! rtcsink name=s on-demand=true video-caps=video/x-vp8",
     );
     let selector = stage.sink.get("i");
     let viewer = stage.viewer("VP8");

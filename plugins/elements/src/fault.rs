@@ -99,6 +99,22 @@ pub(crate) fn no_branch(pad: &str, codec: Codec, error: &glib::BoolError) -> Fau
     }
 }
 
+/// An encoder that failed, and the one that took its place.
+pub(crate) fn warn_encoder(
+    element: &impl IsA<gst::Element>,
+    pad: &str,
+    (failed, reason): (&str, &str),
+    next: &str,
+) {
+    let element = element.upcast_ref::<gst::Element>();
+    gst::element_warning!(
+        element,
+        gst::LibraryError::Encode,
+        ("{failed} failed ({reason}), so {pad} is encoded by {next}; where {failed} should not be tried at \
+             all, GST_PLUGIN_FEATURE_RANK={next}:MAX puts {next} first")
+    );
+}
+
 /// Frames out of order: browsers show them in the order they come.
 pub(crate) fn warn_b_frames(element: &impl IsA<gst::Element>, pad: &str) {
     let element = element.upcast_ref::<gst::Element>();

@@ -115,7 +115,7 @@ pub(crate) struct Connect {
     pub(crate) uri: String,
     pub(super) signaller: Option<Signaller>,
     /// Made for a uri, at the start or because a property of it was set or read as `signaller::name`.
-    made: Option<(String, Signaller)>,
+    pub(super) made: Option<(String, Signaller)>,
     pub(super) web_address: String,
     pub(super) auth_token: String,
     pub(super) udp_port: u32,

@@ -78,7 +78,10 @@ mod tests {
         ] {
             assert_eq!(count(width, asked), layers, "{width} {asked}");
         }
-        assert_eq!((halved(1366, 1), halved(767, 2), halved(3, 1)), (682, 190, 2));
+        assert_eq!(
+            (halved(1366, 1), halved(767, 2), halved(3, 1)),
+            (682, 190, 2)
+        );
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! The branches of an input: one for each encoding that somebody takes, and one for encoded input.
 use super::stream::{Input, Running, Stream};
 use crate::caps;
-use crate::encode::{Branch, table};
+use crate::encode::Branch;
 use crate::endpoint::Encoding;
 use crate::fault;
 use crate::tap::{TapConfig, TapEvent};
@@ -42,6 +42,13 @@ pub(super) struct Attached {
     tee_pad: gst::Pad,
 }
 
+impl Attached {
+    /// Whether its frames are packetised.
+    pub(super) fn set_active(&self, active: bool) {
+        self.branch.tap().set_active(active);
+    }
+}
+
 impl Stream {
     /// Encoded input: its one branch is there from the start, for its caps make the offer.
     pub(super) fn pass(self: &Arc<Self>, running: &Running, codec: Codec) {
@@ -49,8 +56,9 @@ impl Stream {
         let branch = Branch::passing(self.tap_config(running, output));
         match branch.and_then(|branch| self.put_up(output, branch)) {
             Ok(branch) => {
+                self.keep_frames(running, codec, &branch);
                 let wanted = self.state().wants(codec);
-                branch.tap().set_active(wanted);
+                branch.tap().set_active(self.state().feeds(codec));
                 // Of sessions that had this codec from an encoder before.
                 if wanted {
                     branch.request_keyframe();
@@ -91,24 +99,9 @@ impl Stream {
         match built {
             // Released while it was made.
             Ok(()) if !self.state().wanted.contains_key(&output) => self.release(output),
-            Ok(()) => {}
+            Ok(()) => self.drop_idle(output.codec),
             Err(error) => self.fail(output.codec, &error),
         }
-    }
-
-    fn build(
-        self: &Arc<Self>,
-        running: &Running,
-        output: Output,
-        bitrate: u64,
-    ) -> Result<(), glib::BoolError> {
-        // Not installed means not offered, so not negotiated.
-        let choice = table::choose(output.codec).ok_or_else(|| glib::bool_error!("no encoder"))?;
-        let config = self.tap_config(running, output);
-        let caps = self.pad.current_caps();
-        let branch = Branch::encoding(config, caps.as_deref(), &choice, bitrate)?;
-        branch.tap().set_active(true);
-        self.put_up(output, branch).map(drop)
     }
 
     /// No session takes what `output` says any more; on the control thread.
@@ -118,13 +111,13 @@ impl Stream {
             state.wanted.remove(&output);
             match state.input {
                 Some(Input::Encoded(codec)) => {
-                    let active = state.wants(codec);
+                    let active = state.feeds(codec);
                     if let Some(attached) = state.branches.get(&Output::passed(codec)) {
                         attached.branch.tap().set_active(active);
                     }
                     None
                 }
-                _ => state.branches.remove(&output),
+                _ => state.let_go(output),
             }
         };
         if let Some(attached) = attached {
@@ -148,7 +141,7 @@ impl Stream {
     }
 
     /// The branch that makes it: of encoded input the only one, whatever the layer.
-    fn branch(&self, output: Output) -> Option<Branch> {
+    pub(super) fn branch(&self, output: Output) -> Option<Branch> {
         let state = self.state();
         let output = match state.input {
             Some(Input::Encoded(codec)) if codec == output.codec => Output::passed(codec),
@@ -158,7 +151,7 @@ impl Stream {
         Some(attached.branch.clone())
     }
 
-    fn tap_config(self: &Arc<Self>, running: &Running, output: Output) -> TapConfig {
+    pub(super) fn tap_config(self: &Arc<Self>, running: &Running, output: Output) -> TapConfig {
         let weak = Arc::downgrade(self);
         let Output { codec, layer } = output;
         let mut name = format!("{}-{}", self.pad.name(), codec.name().to_lowercase());
@@ -212,7 +205,7 @@ impl Stream {
     }
 
     /// Adds a branch to the running element.
-    fn put_up(&self, output: Output, branch: Branch) -> Result<Branch, glib::BoolError> {
+    pub(super) fn put_up(&self, output: Output, branch: Branch) -> Result<Branch, glib::BoolError> {
         let element = self.element.upgrade();
         let element = element.ok_or_else(|| glib::bool_error!("the element is gone"))?;
         if let Some(encoder) = branch.encoder() {

@@ -2,6 +2,7 @@
 //! GObject, Element, Bin and ChildProxy traits of `rtcsink`.
 use super::data_pad::{DataInput, RtcSinkDataPad};
 use super::dtmf_pad::{self, RtcSinkDtmfPad};
+use super::gop::GopCache;
 use super::pad::RtcSinkPad;
 use super::running::Running;
 use super::settings::{
@@ -10,6 +11,7 @@ use super::settings::{
 use super::stream::Stream;
 use crate::connect::{Connect, Role};
 use crate::data::{DataChannel, template_caps};
+use crate::encode::hint::ContentHint;
 use crate::{caps, fault, object, tones};
 use gst::glib;
 use gst::prelude::*;
@@ -60,6 +62,26 @@ pub struct RtcSink {
     #[property(name = "max-consumers", get, set, type = u32, member = max_consumers, mutable_ready,
         blurb = "Sessions that may run at a time; further peers are refused as busy (number, default 0 = no \
                  limit; changeable until READY)")]
+    #[property(name = "content-hint", get, set, type = ContentHint, member = content_hint, mutable_ready,
+        blurb = "What raw video shows, and so what is given up first where bits are scarce: motion keeps every \
+                 frame and lets sharpness go; detail and text keep edges sharp and let frames go, down to 5 a \
+                 second (default none = sharpness goes first, up to a limit; changeable until READY)",
+        builder(ContentHint::None))]
+    #[property(name = "gop-cache", get, set, type = GopCache, member = gop_cache, mutable_ready,
+        blurb = "Keep the frames of encoded video since its last keyframe, up to 16 MiB and 20 s, so that who joins \
+                 sees a picture at once and runs through them to the present (default auto = until the source \
+                 has answered three requests for keyframes, as an encoder does and a camera or a file does not; \
+                 changeable until READY)",
+        builder(GopCache::Auto))]
+    #[property(name = "on-demand", get, set, type = bool, member = on_demand, mutable_ready,
+        blurb = "Whether raw input is encoded only while someone watches (default false = a codec's encoder is made \
+                 for its first viewer and then runs on, so that the next one need not wait for it; true spares \
+                 its processor time; changeable until READY)")]
+    #[property(name = "latency-budget", get, set, type = u32, member = latency_budget, mutable_ready,
+        maximum = 40_950,
+        blurb = "How far behind live video shall be played, so that it is even on a path that is not: told to viewers \
+                 that take the playout-delay extension, and encoders of raw video spread large frames over it \
+                 (ms, 0-40950; default 0 = as low as each path allows, and viewers decide; changeable until READY)")]
     #[property(name = "enable-control-data-channel", get, set, type = bool, member = enable_control_data_channel,
         mutable_ready, blurb = "Whether peers may steer the pipeline: on a data channel `control` their requests become navigation \
                  events, or upstream events of their own making (default false, as whoever watches would be let \

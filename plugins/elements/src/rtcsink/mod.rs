@@ -3,15 +3,20 @@
 //!
 //! ```text
 //! video_%u ─ tee ┬ pacer                                       (waits for the clock, takes EOS)
-//!                ├ [queue ! convert ! encoder ! parser ! tap]  per codec that somebody takes
+//!                ├ [queue ! convert ! encoder ! parser ! tap]  per codec and layer that somebody takes
 //!                └ [parser ! tap]                              for input that is encoded already
 //!                                         └─► PacketBlock ─► rtc-io ─► every session
 //! data_%u ── data::tap ─► messages ─► rtc-io ─► every session
 //! ```
 mod attached;
+mod branches;
 mod data_pad;
 mod dtmf_pad;
+mod fallback;
+mod frames;
+mod gop;
 mod imp;
+mod ladders;
 mod pad;
 mod running;
 mod settings;
@@ -25,7 +30,7 @@ glib::wrapper! {
     /// The element `rtcsink`.
     pub struct RtcSink(ObjectSubclass<imp::RtcSink>)
         @extends gst::Bin, gst::Element, gst::Object,
-        @implements gst::ChildProxy;
+        @implements gst::ChildProxy, gst_video::Navigation;
 }
 
 /// Registers the element.

@@ -2,12 +2,13 @@
 //! What `rtcsink` does between NULL and NULL: its endpoint, its inputs.
 use super::attached::Attached;
 use super::data_pad::DataInput;
+use super::gop::GopCache;
 use super::imp::RtcSink;
 use super::settings::Settings;
 use super::stream::{Stream, Wishes};
 use crate::connect::{Connect, Role};
-use crate::encode::hint::Tuning;
 use crate::control::Steering;
+use crate::encode::hint::Tuning;
 use crate::endpoint::{AttachmentId, Endpoint};
 use crate::fault::{self, Fault};
 use crate::object::{HasSessions, SessionList};
@@ -29,6 +30,8 @@ pub(super) struct Running {
     steering: Option<Arc<Steering>>,
     layers: u32,
     tuning: Tuning,
+    gop_cache: GopCache,
+    on_demand: bool,
 }
 
 impl Running {
@@ -67,6 +70,8 @@ impl RtcSink {
             steering: Steering::new(settings.steering(), &*self.obj()),
             layers: settings.layers,
             tuning: settings.tuning(),
+            gop_cache: settings.gop_cache,
+            on_demand: settings.on_demand,
         };
         *self.running() = Some(running.clone());
         if let Some(steering) = running.steering() {
@@ -112,6 +117,8 @@ impl RtcSink {
                 codecs: running.codecs.clone(),
                 layers: running.layers,
                 tuning: running.tuning,
+                gop_cache: running.gop_cache,
+                on_demand: running.on_demand,
             },
         );
     }

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MPL-2.0
 //! What the user wishes of an `rtcsink`, and what becomes of it at NULL -> READY.
+use super::gop::GopCache;
+use crate::encode::hint::{ContentHint, Tuning};
 use crate::{caps, control, endpoint};
 use gst::glib;
 use rtc_payload::{Codec, MediaKind};
+use std::time::Duration;
 
 pub(super) const DEFAULT_START_BITRATE: u32 = 2_048_000;
 pub(super) const DEFAULT_MIN_BITRATE: u32 = 50_000;
@@ -33,6 +36,10 @@ pub(super) struct Settings {
     pub(super) congestion_control: CongestionControl,
     pub(super) do_retransmission: bool,
     pub(super) max_consumers: u32,
+    pub(super) content_hint: ContentHint,
+    pub(super) latency_budget: u32,
+    pub(super) gop_cache: GopCache,
+    pub(super) on_demand: bool,
     pub(super) enable_control_data_channel: bool,
     pub(super) enable_data_channel_navigation: bool,
 }
@@ -49,6 +56,10 @@ impl Default for Settings {
             congestion_control: CongestionControl::default(),
             do_retransmission: true,
             max_consumers: 0,
+            content_hint: ContentHint::default(),
+            latency_budget: 0,
+            gop_cache: GopCache::default(),
+            on_demand: false,
             enable_control_data_channel: false,
             enable_data_channel_navigation: false,
         }
@@ -61,6 +72,14 @@ impl Settings {
         control::Enabled {
             control: self.enable_control_data_channel,
             input: self.enable_data_channel_navigation,
+        }
+    }
+
+    /// What encoders are tuned for.
+    pub(super) fn tuning(&self) -> Tuning {
+        Tuning {
+            hint: self.content_hint,
+            budget: Duration::from_millis(self.latency_budget.into()),
         }
     }
 
@@ -79,6 +98,7 @@ impl Settings {
             congestion_control: self.congestion_control == CongestionControl::Gcc,
             retransmission: self.do_retransmission,
             max_sessions: self.max_consumers,
+            playout_delay_ms: self.latency_budget,
             ..endpoint::SessionSettings::default()
         })
     }

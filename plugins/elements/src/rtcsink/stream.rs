@@ -5,64 +5,118 @@
 //! first, every branch gets frames when they are due. It also is what the input drains into, and takes
 //! its EOS, while nobody watches.
 use super::RtcSink;
+use super::branches::{Attached, Output};
+use super::fallback::Failures;
+use super::frames::Frames;
+use super::gop::GopCache;
+use super::ladders::Ladders;
 use super::pad::RtcSinkPad;
 use crate::caps;
-use crate::encode::{Branch, table};
+use crate::clock;
+use crate::encode::{hint::Tuning, table};
 use crate::endpoint::{AttachmentId, Endpoint};
 use crate::fault::{self, Fault};
-use crate::tap::{TapConfig, TapEvent};
 use gst::glib;
 use gst::prelude::*;
 use rtc_driver::Handle;
 use rtc_payload::{Codec, MediaKind, TrackId};
 use rtc_session::CodecOffer;
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, mpsc};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+/// What the element wishes of an input.
+pub(super) struct Wishes {
+    /// Bit/s.
+    pub(super) start_bitrate: u64,
+    /// What raw input is offered as.
+    pub(super) codecs: Vec<Codec>,
+    /// Encodings of raw video.
+    pub(super) layers: u32,
+    /// Of the encoders of raw input.
+    pub(super) tuning: Tuning,
+    pub(super) gop_cache: GopCache,
+    /// Whether encoders run only while somebody takes what they make.
+    pub(super) on_demand: bool,
+}
 
 /// See the module.
 pub(super) struct Stream {
-    element: glib::WeakRef<RtcSink>,
-    pad: RtcSinkPad,
+    pub(super) element: glib::WeakRef<RtcSink>,
+    pub(super) pad: RtcSinkPad,
     kind: MediaKind,
-    tee: gst::Element,
+    pub(super) tee: gst::Element,
     pacer: gst::Element,
-    rtp_offset: u32,
+    pub(super) rtp_offset: u32,
+    frames: Arc<Frames>,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
-struct State {
+pub(super) struct State {
     /// While the element is at least READY.
-    running: Option<Running>,
-    input: Option<Input>,
-    branches: HashMap<Codec, Attached>,
-    /// What sessions take, whatever the input is.
-    wanted: HashSet<Codec>,
+    pub(super) running: Option<Running>,
+    pub(super) input: Option<Input>,
+    pub(super) branches: HashMap<Output, Attached>,
+    /// What sessions take, whatever the input is, and the bit/s for its encoder.
+    pub(super) wanted: HashMap<Output, Option<u64>>,
     /// What a thread is making a branch for at this moment.
-    building: HashSet<Codec>,
+    pub(super) building: HashSet<Output>,
+    pub(super) failures: Failures,
+    /// The codec whose frames since the last keyframe are kept.
+    pub(super) kept: Option<Codec>,
 }
 
 #[derive(Clone)]
-struct Running {
-    endpoint: Weak<Endpoint>,
-    handle: Handle,
-    track: TrackId,
-    start_bitrate: u64,
+pub(super) struct Running {
+    pub(super) endpoint: Weak<Endpoint>,
+    pub(super) handle: Handle,
+    pub(super) track: TrackId,
+    pub(super) start_bitrate: u64,
+    pub(super) tuning: Tuning,
+    pub(super) gop_cache: GopCache,
+    pub(super) on_demand: bool,
+    /// Of video that has several encodings.
+    pub(super) ladders: Ladders,
     /// What raw input is offered as.
     codecs: Vec<Codec>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Input {
+pub(super) enum Input {
     Raw,
     Encoded(Codec),
 }
 
-#[derive(Clone)]
-struct Attached {
-    branch: Branch,
-    tee_pad: gst::Pad,
+impl State {
+    /// Whether a session takes a codec, whichever encoding of it.
+    pub(super) fn wants(&self, codec: Codec) -> bool {
+        self.wanted.keys().any(|output| output.codec == codec)
+    }
+
+    /// Whether frames of encoded input are packetised: for sessions, or for those that will join.
+    pub(super) fn feeds(&self, codec: Codec) -> bool {
+        self.wants(codec) || self.kept == Some(codec)
+    }
+
+    /// The branch to take down now that no session takes its output: none while the encoder is kept running
+    /// for the next viewer, which is the last one of its codec.
+    pub(super) fn let_go(&mut self, output: Output) -> Option<Attached> {
+        let on_demand = self
+            .running
+            .as_ref()
+            .is_none_or(|running| running.on_demand);
+        let others = self
+            .branches
+            .keys()
+            .any(|other| other.codec == output.codec && *other != output);
+        if on_demand || others {
+            return self.branches.remove(&output);
+        }
+        if let Some(attached) = self.branches.get(&output) {
+            attached.set_active(false);
+        }
+        None
+    }
 }
 
 impl Stream {
@@ -90,6 +144,7 @@ impl Stream {
             .name(name)
             .build();
         pad.set_target(Some(&target))?;
+        let frames = Frames::watch(&pad);
         let stream = Arc::new(Self {
             element: element.downgrade(),
             pad,
@@ -97,6 +152,7 @@ impl Stream {
             tee,
             pacer,
             rtp_offset: glib::random_int(),
+            frames,
             state: Mutex::default(),
         });
         stream.watch_caps();
@@ -113,6 +169,16 @@ impl Stream {
     /// The track of this input while the element runs.
     pub(super) fn track(&self) -> Option<TrackId> {
         self.state().running.as_ref().map(|running| running.track)
+    }
+
+    /// The RTP timestamp of the frame to which a message of that running time belongs.
+    pub(super) fn rtp_time_at(&self, running: gst::ClockTime) -> u32 {
+        let frame = self.frames.at_or_before(running);
+        clock::rtp_from_running(frame, VIDEO_CLOCK_RATE, self.rtp_offset)
+    }
+
+    pub(super) fn kind(&self) -> MediaKind {
+        self.kind
     }
 
     /// Answers upstream's questions for caps in place of the branches: what is there for the input of
@@ -160,17 +226,22 @@ impl Stream {
         endpoint: &Arc<Endpoint>,
         attachment: AttachmentId,
         default_id: &str,
-        start_bitrate: u64,
-        codecs: Vec<Codec>,
+        wishes: Wishes,
     ) {
         let id = self.pad.stream_id(default_id);
         let track = endpoint.add_track(attachment, self.kind, &id);
+        let ladders = Ladders::new(self.kind, wishes.layers, &wishes.codecs);
+        ladders.tell(endpoint, track);
         self.state().running = Some(Running {
             endpoint: Arc::downgrade(endpoint),
             handle: endpoint.handle().clone(),
             track,
-            start_bitrate,
-            codecs,
+            start_bitrate: wishes.start_bitrate,
+            tuning: wishes.tuning,
+            gop_cache: wishes.gop_cache,
+            on_demand: wishes.on_demand,
+            ladders,
+            codecs: wishes.codecs,
         });
         // An input that was requested while data flows has its caps already.
         if let Some(caps) = self.pad.current_caps() {
@@ -184,12 +255,14 @@ impl Stream {
             let mut state = self.state();
             state.input = None;
             state.wanted.clear();
+            state.failures = Failures::default();
             (state.running.take(), std::mem::take(&mut state.branches))
         };
-        if let Some(running) = running
-            && let Some(endpoint) = running.endpoint.upgrade()
-        {
-            endpoint.remove_track(running.track);
+        if let Some(running) = running {
+            self.drop_frames(&running);
+            if let Some(endpoint) = running.endpoint.upgrade() {
+                endpoint.remove_track(running.track);
+            }
         }
         for attached in branches.into_values() {
             self.take_down(&attached);
@@ -223,10 +296,14 @@ impl Stream {
         let Some(running) = running else {
             return;
         };
+        running
+            .ladders
+            .follow((input == Input::Raw).then_some(caps));
         if before == Some(input) {
             return; // A change of size, say: the branches see it for themselves.
         }
         if before.is_some() {
+            self.drop_frames(&running);
             let old = std::mem::take(&mut self.state().branches);
             old.values().for_each(|attached| self.take_down(attached));
         }
@@ -234,8 +311,8 @@ impl Stream {
             Input::Raw => {
                 self.offer_raw(&running);
                 // Of an input that was encoded before: what is taken goes on from an encoder.
-                let wanted = self.state().wanted.clone();
-                wanted.into_iter().for_each(|codec| self.encode(codec));
+                let wanted: Vec<_> = self.state().wanted.keys().copied().collect();
+                wanted.into_iter().for_each(|output| self.encode(output));
             }
             // Its offer follows when the parser has told the profile.
             Input::Encoded(codec) => self.pass(&running, codec),
@@ -291,227 +368,10 @@ impl Stream {
         }
     }
 
-    /// Encoded input: its one branch is there from the start, for its caps make the offer.
-    fn pass(self: &Arc<Self>, running: &Running, codec: Codec) {
-        let branch = Branch::passing(self.tap_config(running, codec));
-        match branch.and_then(|branch| self.put_up(codec, branch)) {
-            Ok(branch) => {
-                let wanted = self.state().wanted.contains(&codec);
-                branch.tap().set_active(wanted);
-                // Of sessions that had this codec from an encoder before.
-                if wanted {
-                    branch.request_keyframe();
-                }
-            }
-            Err(error) => self.fail(codec, &error),
-        }
-    }
-
-    /// A session takes `codec`; on the control thread.
-    pub(super) fn want(self: &Arc<Self>, codec: Codec) {
-        let passing = {
-            let mut state = self.state();
-            state.wanted.insert(codec);
-            state.branches.get(&codec).cloned()
-        };
-        match passing {
-            Some(attached) => attached.branch.tap().set_active(true),
-            None => self.encode(codec),
-        }
-    }
-
-    /// Makes the branch that encodes raw input, unless it is there or being made.
-    fn encode(self: &Arc<Self>, codec: Codec) {
-        let running = {
-            let mut state = self.state();
-            let is_there = state.branches.contains_key(&codec);
-            let (Some(running), Some(Input::Raw), false) =
-                (state.running.clone(), state.input, is_there)
-            else {
-                return;
-            };
-            if !state.building.insert(codec) {
-                return;
-            }
-            running
-        };
-        let built = self.build(&running, codec);
-        self.state().building.remove(&codec);
-        match built {
-            // Released while it was made.
-            Ok(()) if !self.state().wanted.contains(&codec) => self.release(codec),
-            Ok(()) => {}
-            Err(error) => self.fail(codec, &error),
-        }
-    }
-
-    fn build(self: &Arc<Self>, running: &Running, codec: Codec) -> Result<(), glib::BoolError> {
-        // Not installed means not offered, so not negotiated.
-        let choice = table::choose(codec).ok_or_else(|| glib::bool_error!("no encoder"))?;
-        let config = self.tap_config(running, codec);
-        let caps = self.pad.current_caps();
-        let bitrate = running.start_bitrate;
-        let branch = Branch::encoding(config, caps.as_deref(), &choice, bitrate)?;
-        branch.tap().set_active(true);
-        self.put_up(codec, branch).map(drop)
-    }
-
-    /// No session takes `codec` any more; on the control thread.
-    pub(super) fn release(&self, codec: Codec) {
-        let attached = {
-            let mut state = self.state();
-            state.wanted.remove(&codec);
-            if state.input == Some(Input::Encoded(codec)) {
-                if let Some(attached) = state.branches.get(&codec) {
-                    attached.branch.tap().set_active(false);
-                }
-                None
-            } else {
-                state.branches.remove(&codec)
-            }
-        };
-        if let Some(attached) = attached {
-            self.take_down(&attached);
-        }
-    }
-
-    pub(super) fn request_keyframe(&self, codec: Codec) {
-        if let Some(branch) = self.branch(codec) {
-            branch.request_keyframe();
-        }
-    }
-
-    pub(super) fn set_bitrate(&self, codec: Codec, bits_per_second: u64) {
-        if let Some(branch) = self.branch(codec) {
-            branch.set_bitrate(bits_per_second);
-        }
-    }
-
-    fn branch(&self, codec: Codec) -> Option<Branch> {
-        let state = self.state();
-        state
-            .branches
-            .get(&codec)
-            .map(|attached| attached.branch.clone())
-    }
-
-    fn tap_config(self: &Arc<Self>, running: &Running, codec: Codec) -> TapConfig {
-        let weak = Arc::downgrade(self);
-        TapConfig {
-            name: format!("{}-{}", self.pad.name(), codec.name().to_lowercase()),
-            track: running.track,
-            codec,
-            rtp_offset: self.rtp_offset,
-            handle: running.handle.clone(),
-            observer: Box::new(move |event| {
-                if let Some(stream) = weak.upgrade() {
-                    stream.on_tap(codec, &event);
-                }
-            }),
-        }
-    }
-
-    /// On the streaming thread of the branch.
-    fn on_tap(&self, codec: Codec, event: &TapEvent<'_>) {
-        let (running, input) = {
-            let state = self.state();
-            (state.running.clone(), state.input)
-        };
-        if input != Some(Input::Encoded(codec)) {
-            return; // An encoder of ours makes what was negotiated.
-        }
-        match event {
-            TapEvent::Caps(caps) => {
-                if let (Codec::H264, Some(profile)) = (codec, caps::exotic_profile(caps))
-                    && let Some(element) = self.element.upgrade()
-                {
-                    fault::warn_profile(&element, &self.pad.name(), &profile);
-                }
-                let endpoint = running.as_ref().and_then(|r| r.endpoint.upgrade());
-                if let (Some(endpoint), Some(running)) = (endpoint, running) {
-                    endpoint.set_track_codecs(running.track, vec![caps::offer(codec, caps)]);
-                }
-            }
-            TapEvent::Reordered => {
-                if let Some(element) = self.element.upgrade() {
-                    fault::warn_b_frames(&element, &self.pad.name());
-                }
-            }
-        }
-    }
-
-    /// Adds a branch to the running element.
-    fn put_up(&self, codec: Codec, branch: Branch) -> Result<Branch, glib::BoolError> {
-        let element = self.element.upgrade();
-        let element = element.ok_or_else(|| glib::bool_error!("the element is gone"))?;
-        if let Some(encoder) = branch.encoder() {
-            element.emit_by_name::<()>("encoder-setup", &[&self.pad, encoder]);
-        }
-        let mid = self.pad.name();
-        element.emit_by_name::<()>("encoded-pad-added", &[&branch.tap().pad(), &"send", &mid]);
-        element.add(branch.bin())?;
-        let linked = branch.bin().sync_state_with_parent().and_then(|()| {
-            let sink = branch.bin().static_pad("sink").expect("assembled with one");
-            let tee_pad = self
-                .tee
-                .request_pad_simple("src_%u")
-                .ok_or_else(|| glib::bool_error!("the tee gives no pad"))?;
-            tee_pad
-                .link(&sink)
-                .map_err(|error| glib::bool_error!("a branch does not link: {error:?}"))?;
-            Ok(tee_pad)
-        });
-        match linked {
-            Ok(tee_pad) => {
-                let attached = Attached {
-                    branch: branch.clone(),
-                    tee_pad,
-                };
-                self.state().branches.insert(codec, attached);
-                Ok(branch)
-            }
-            Err(error) => {
-                let _ = branch.bin().set_state(gst::State::Null);
-                let _ = element.remove(branch.bin());
-                Err(error)
-            }
-        }
-    }
-
-    /// Takes a branch out; no buffer is on its way through the tee's pad when it is unlinked, so that
-    /// the input does not see its end as an error.
-    fn take_down(&self, attached: &Attached) {
-        let bin = attached.branch.bin();
-        let (idle, wait) = mpsc::sync_channel(1);
-        attached
-            .tee_pad
-            .add_probe(gst::PadProbeType::IDLE, move |pad, _| {
-                if let Some(peer) = pad.peer() {
-                    let _ = pad.unlink(&peer);
-                }
-                let _ = idle.try_send(());
-                gst::PadProbeReturn::Remove
-            });
-        // Blocked only by a tap that waits for PLAYING; going to NULL frees it.
-        let _ = wait.recv_timeout(UNLINK_PATIENCE);
-        bin.set_locked_state(true);
-        let _ = bin.set_state(gst::State::Null);
-        self.tee.release_request_pad(&attached.tee_pad);
-        if let Some(element) = self.element.upgrade() {
-            let _ = element.remove(bin);
-        }
-    }
-
-    fn fail(&self, codec: Codec, error: &glib::BoolError) {
-        if let Some(element) = self.element.upgrade() {
-            fault::post(&element, &fault::no_branch(&self.pad.name(), codec, error));
-        }
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A push through a leaky queue takes microseconds.
-const UNLINK_PATIENCE: Duration = Duration::from_millis(500);
+/// That of every video codec's RTP format, Hz.
+const VIDEO_CLOCK_RATE: u32 = 90_000;
