@@ -8,26 +8,33 @@ use std::time::Duration;
 /// One video's newest frames.
 #[derive(Debug, Default)]
 pub(crate) struct Timeline {
-    frames: Mutex<VecDeque<(u32, gst::ClockTime)>>,
+    state: Mutex<State>,
     grown: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    frames: VecDeque<(u32, gst::ClockTime)>,
+    /// A message has waited in vain since the newest.
+    stands: bool,
 }
 
 impl Timeline {
     /// A frame gets its presentation time.
     pub(crate) fn add(&self, rtp_time: u32, pts: gst::ClockTime) {
-        let mut frames = self.frames();
+        let mut state = self.state();
+        state.stands = false;
+        let frames = &mut state.frames;
+        let newest = frames.back();
         // A jump back begins another count.
-        if frames
-            .back()
-            .is_some_and(|(newest, _)| ahead(rtp_time, *newest) < 0)
-        {
+        if newest.is_some_and(|(newest, _)| ahead(rtp_time, *newest) < 0) {
             frames.clear();
         }
         if frames.len() == KEPT {
             frames.pop_front();
         }
         frames.push_back((rtp_time, pts));
-        drop(frames);
+        drop(state);
         self.grown.notify_all();
     }
 
@@ -35,28 +42,34 @@ impl Timeline {
     /// time of a frame that does not come is reckoned. `None` if there is no video, or it is at quite another
     /// time.
     pub(crate) fn pts(&self, rtp_time: u32) -> Option<gst::ClockTime> {
-        let waits = |frames: &mut VecDeque<(u32, gst::ClockTime)>| {
-            let newest = frames.back();
-            newest.is_some_and(|(newest, _)| (1..FAR).contains(&ahead(rtp_time, *newest)))
+        let waits = |state: &mut State| {
+            // The first message comes before the first frame, as that is larger.
+            let awaits = |newest: &(u32, _)| (1..FAR).contains(&ahead(rtp_time, newest.0));
+            !state.stands && state.frames.back().is_none_or(awaits)
         };
-        let (frames, _) = self
+        let (mut state, waited) = self
             .grown
-            .wait_timeout_while(self.frames(), PATIENCE, waits)
+            .wait_timeout_while(self.state(), PATIENCE, waits)
             .unwrap_or_else(PoisonError::into_inner);
+        // Those behind need not wait for a video that stands.
+        state.stands |= waited.timed_out();
+        let frames = &state.frames;
         let after = frames
             .iter()
             .position(|(time, _)| ahead(*time, rtp_time) > 0);
-        let known = match after {
+        match after {
             // Before all that is known.
-            Some(0) => return frames.front().and_then(|first| reckon(*first, rtp_time)),
-            Some(after) => frames.get(after - 1),
-            None => return frames.back().and_then(|newest| reckon(*newest, rtp_time)),
-        };
-        known.map(|(_, pts)| *pts)
+            Some(0) => reckon(*frames.front()?, rtp_time),
+            Some(after) => Some(frames.get(after - 1)?.1),
+            None => {
+                let newest = frames.back()?;
+                reckon(*newest, rtp_time)
+            }
+        }
     }
 
-    fn frames(&self) -> MutexGuard<'_, VecDeque<(u32, gst::ClockTime)>> {
-        self.frames.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -102,8 +115,8 @@ fn ahead(time: u32, of: u32) -> i32 {
 
 /// Four seconds of 60 frames a second.
 const KEPT: usize = 240;
-/// A message overtakes its frame by what that takes to be received: larger, and held for others' sake.
-const PATIENCE: Duration = Duration::from_millis(300);
+/// A message overtakes its frame by what that takes to be received, and the first by what decoders take to start.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// Ten seconds of 90 kHz: of another count.
 const FAR: i32 = 900_000;
 
