@@ -8,6 +8,7 @@ mod examples;
 mod hear_and_see;
 mod ipv6;
 mod layers;
+mod late;
 mod negotiation;
 mod ours;
 mod passthrough;

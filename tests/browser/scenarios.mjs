@@ -5,6 +5,7 @@ export * from "./data_pages.mjs";
 export * from "./data_scenarios.mjs";
 export * from "./layers_scenario.mjs";
 export * from "./examples.mjs";
+export * from "./late_scenario.mjs";
 
 // Runs before the page's own scripts: notes when the first offer was applied and the first frame shown,
 // and puts every peer connection where a scenario can find it.
