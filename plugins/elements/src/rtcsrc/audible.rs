@@ -32,10 +32,9 @@ const KEYS: [(usize, usize); 16] = [
     (2, 3),
     (3, 3),
 ];
-/// Level of a full-scale sine by ITU-T G.711 table 5, dBm0.
-const FULL_SCALE: f64 = 3.14;
-/// Two sines of one power have 3 dB more than each.
-const EACH: f64 = 3.01;
+/// From a tone's level to that of each of its sines below full scale, dB: a full-scale sine has 3.14 dBm0 (ITU-T
+/// G.711), and two of one power have 3.01 dB more than each.
+const BELOW: f64 = 6.15;
 /// Softens both ends, so that they do not click.
 const RAMP: f64 = 0.002;
 /// Silence behind each, so that one key pressed twice is two; telephones want 30 ms at the least.
@@ -163,7 +162,7 @@ impl Sound {
     /// `None` for an event that is no key.
     fn of(event: u8, volume: u8, duration: Duration) -> Option<Self> {
         let (row, column) = *KEYS.get(usize::from(event))?;
-        let level = -(f64::from(volume) + FULL_SCALE + EACH);
+        let level = -(f64::from(volume) + BELOW);
         Some(Self {
             frequencies: [*ROWS.get(row)?, *COLUMNS.get(column)?],
             amplitude: 10f64.powf(level / 20.0),
