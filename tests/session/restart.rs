@@ -96,7 +96,7 @@ fn a_path_that_failed_is_looked_for_by_itself() {
     assert_eq!(pair.peers[1].numbers(), (0..10).collect::<Vec<_>>());
     // The next outage has its own restart, and its own end.
     pair.links.iter_mut().for_each(|link| link.up = false);
-    pair.run(110 * SECOND);
+    pair.run(130 * SECOND);
     for peer in &pair.peers {
         let (_, error) = peer.closed.clone().expect("closed");
         assert_eq!(error, Some(SessionError::Vanished));

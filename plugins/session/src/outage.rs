@@ -1,49 +1,66 @@
 // SPDX-License-Identifier: MPL-2.0
-//! What becomes of a session whose path failed: time for a restart of ICE, one of our own, then its end.
+//! What becomes of a session whose path failed: restarts of ICE for some time, then its end.
 use crate::IceConnectionState;
 use std::time::{Duration, Instant};
 
 /// From `failed` to the end, unless a restart finds another path. With the 30 s of consent a peer that
 /// vanished without a word is gone within a minute.
 const GRACE: Duration = Duration::from_secs(30);
-/// The same for a peer that never was reached, for which 39.5 s were spent already (RFC 8863).
+/// Between two restarts of our own: a peer that gave up one of them (Firefox does within seconds) takes
+/// part in the next.
+const RETRY: Duration = Duration::from_secs(8);
+/// As [`GRACE`] for a peer that never was reached, for which 39.5 s were spent already (RFC 8863).
 const GRACE_OF_STRANGERS: Duration = Duration::from_secs(3);
 
 /// From the first failure until there is a path again.
 #[derive(Debug, Default)]
 pub(crate) struct Outage {
     ends_at: Option<Instant>,
-    restarts: bool,
+    tries_at: Option<Instant>,
+    /// The restart under way is our own.
+    by_itself: bool,
 }
 
 impl Outage {
-    /// ICE came into a state; `known`: there was a path once. Whether a restart shall be tried now: once
-    /// an outage, further ones are the application's.
-    pub(crate) fn on_ice(&mut self, state: IceConnectionState, known: bool, now: Instant) -> bool {
+    /// ICE came into a state; `known`: there was a path once.
+    pub(crate) fn on_ice(&mut self, state: IceConnectionState, known: bool, now: Instant) {
         match state {
             IceConnectionState::Connected | IceConnectionState::Completed => {
                 *self = Self::default();
-                false
             }
             IceConnectionState::Failed => {
                 let grace = if known { GRACE } else { GRACE_OF_STRANGERS };
                 self.ends_at.get_or_insert(now + grace);
-                known && !std::mem::replace(&mut self.restarts, true)
+                if known {
+                    self.tries_at.get_or_insert(now);
+                }
             }
-            _ => false,
+            _ => {}
         }
     }
 
-    /// The peer took part in a restart: it is there, and may be reached yet.
+    /// Whether ICE shall be restarted now.
+    pub(crate) fn tries(&mut self, now: Instant) -> bool {
+        let due = self.tries_at.is_some_and(|at| at <= now);
+        if due {
+            self.tries_at = Some(now + RETRY);
+            self.by_itself = true;
+        }
+        due
+    }
+
+    /// ICE was restarted. If somebody else wanted that, there is a reason to wait on.
     pub(crate) fn on_restart(&mut self, now: Instant) {
-        if let Some(end) = &mut self.ends_at {
+        if let Some(end) = &mut self.ends_at
+            && !std::mem::take(&mut self.by_itself)
+        {
             *end = now + GRACE;
         }
     }
 
-    /// When the session ends.
-    pub(crate) fn ends_at(&self) -> Option<Instant> {
-        self.ends_at
+    /// When something is due.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.ends_at.into_iter().chain(self.tries_at).min()
     }
 
     /// Whether the session has to end.

@@ -386,6 +386,11 @@ impl Session {
         }
         self.drive_channels(now);
         self.report_states(now);
+        if self.outage.tries(now) {
+            // Told as a need for negotiation: whoever negotiates knows whether we may offer.
+            self.restart_wanted |= self.has_told_credentials();
+            self.needs_checking = true;
+        }
         if self.outage.is_over(now) {
             let error = match self.was_connected {
                 true => SessionError::Vanished,
@@ -459,11 +464,7 @@ impl Session {
             self.ice_state = ice;
             self.events.push_back(Event::Ice(ice));
             self.was_connected |= self.path.is_some();
-            if self.outage.on_ice(ice, self.was_connected, now) {
-                // Told as a need for negotiation, if whoever negotiates may offer.
-                self.restart_wanted |= self.has_told_credentials();
-                self.needs_checking = true;
-            }
+            self.outage.on_ice(ice, self.was_connected, now);
         }
         self.tell_dtls(None);
         let connection = aggregate(ice, self.dtls.state());
@@ -495,7 +496,7 @@ impl Session {
         if self.closing {
             return idle;
         }
-        let failed = self.outage.ends_at();
+        let failed = self.outage.deadline();
         // Without a path nothing of it can be sent, so it is never done with what is due.
         let sends = self.has_keys && self.path.is_some();
         let media = self.media.poll_timeout().filter(|_| sends);
