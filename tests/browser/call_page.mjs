@@ -238,7 +238,7 @@ function prepare() {
     return best;
   };
 
-  call.told = () => call.trace;
+  call.told = () => call.trace.splice(0);
   call.restart = () => call.pc.restartIce();
   call.close = () => {
     call.pc.close();

@@ -81,6 +81,8 @@ pub(crate) struct Ours {
     /// Inputs by the names of their pads.
     inputs: BTreeMap<String, (gst::Pad, gst::Element)>,
     faults: Arc<Mutex<Vec<String>>>,
+    /// Changes of state as the bus told them: whose, and to what.
+    trace: Mutex<Vec<(String, String)>>,
     pub(crate) base: String,
 }
 
@@ -97,6 +99,8 @@ impl Ours {
         };
         let sink = make("rtcsink").unwrap();
         sink.set_property("udp-port", 0_u32);
+        // A path that is cut shall not be found again by TCP.
+        sink.set_property("ice-tcp", false);
         let signaller = sink.dynamic_cast_ref::<gst::ChildProxy>().unwrap();
         signaller.set_child_property("signaller::polite", polite);
         let src = make("rtcsrc").unwrap();
@@ -116,6 +120,7 @@ impl Ours {
             outputs,
             inputs: BTreeMap::new(),
             faults,
+            trace: Mutex::default(),
             base: String::new(),
         };
         let listening = ours.message("rtc-listening");
@@ -126,13 +131,13 @@ impl Ours {
 
     /// One more input; the name of its pad.
     pub(crate) fn add(&mut self, line: &str) -> String {
-        let line = format!("{line} ! identity silent=true");
-        let source = gst::parse::bin_from_description(&line, true).unwrap();
+        let whole = format!("{line} ! identity silent=true");
+        let source = gst::parse::bin_from_description(&whole, true).unwrap();
         let source: gst::Element = source.upcast();
-        let template = if line.contains("audio") {
-            "audio_%u"
-        } else {
-            "video_%u"
+        let template = match line {
+            line if line.contains("octet-stream") => "data_%u",
+            line if line.contains("audio") => "audio_%u",
+            _ => "video_%u",
         };
         let pad = self.sink.request_pad_simple(template).unwrap();
         self.pipeline.add(&source).unwrap();
@@ -187,17 +192,53 @@ impl Ours {
         self.faults.lock().unwrap().clone()
     }
 
+    /// The changes of state since the last look, `signaling`, `dtls` and so on first: as the page names them.
+    pub(crate) fn told(&self) -> Vec<(String, String)> {
+        self.read_bus();
+        std::mem::take(&mut *self.trace.lock().unwrap())
+    }
+
+    /// The session there is, as an object.
+    pub(crate) fn session(&self) -> gst::glib::Object {
+        let id = self.stats().fields().next().map(ToString::to_string);
+        self.sink
+            .emit_by_name::<Option<gst::glib::Object>>("get-session", &[&id])
+            .expect("a session runs")
+    }
+
+    fn note(&self, event: &gst::StructureRef) {
+        let field = |name: &str| event.get::<String>(name).unwrap_or_default();
+        let name = match (field("object").as_str(), field("event").as_str()) {
+            ("session", "signaling-state-change") => "signaling",
+            ("session", "ice-gathering-state-change") => "iceGathering",
+            ("session", "ice-connection-state-change") => "iceConnection",
+            ("session", "connection-state-change") => "connection",
+            ("dtls-transport", "state-change") => "dtls",
+            ("sctp-transport", "state-change") => "sctp",
+            _ => return,
+        };
+        self.trace
+            .lock()
+            .unwrap()
+            .push((name.to_owned(), field("new")));
+    }
+
     fn read_bus(&self) {
         let bus = self.pipeline.bus().unwrap();
         let posted = std::iter::from_fn(|| bus.pop()).filter_map(|message| match message.view() {
             gst::MessageView::Error(error) => Some(error.to_string()),
             gst::MessageView::Warning(warning) => Some(warning.to_string()),
-            gst::MessageView::Element(element) => element
-                .structure()
-                .filter(|structure| structure.name() == "rtc-session-error")
-                .map(ToString::to_string),
+            gst::MessageView::Element(element) => {
+                let structure = element.structure()?;
+                if structure.name() == "rtc-event" && message.src() == Some(self.sink.upcast_ref())
+                {
+                    self.note(structure);
+                }
+                (structure.name() == "rtc-session-error").then(|| structure.to_string())
+            }
             _ => None,
         });
+        let posted: Vec<_> = posted.collect();
         self.faults.lock().unwrap().extend(posted);
     }
 
