@@ -15,6 +15,7 @@ mod passthrough;
 mod publish;
 mod relay;
 mod telemetry;
+mod trace;
 mod transform;
 mod two_way;
 
