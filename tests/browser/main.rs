@@ -2,13 +2,14 @@
 //! What a person sees in Chromium and Firefox, from plain `gst-launch-1.0` lines.
 mod control;
 mod data;
+mod data_life;
 mod data_pages;
 mod dtmf;
 mod examples;
 mod hear_and_see;
 mod ipv6;
-mod layers;
 mod late;
+mod layers;
 mod negotiation;
 mod ours;
 mod passthrough;

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MPL-2.0
 // What a browser does and measures in each scenario. Functions given to `evaluate` run in the page.
 export * from "./call_page.mjs";
+export * from "./data_life.mjs";
 export * from "./data_pages.mjs";
 export * from "./data_scenarios.mjs";
 export * from "./layers_scenario.mjs";
-export * from "./examples.mjs";
 export * from "./late_scenario.mjs";
+export * from "./examples.mjs";
 
 // Runs before the page's own scripts: notes when the first offer was applied and the first frame shown,
 // and puts every peer connection where a scenario can find it.
