@@ -5,6 +5,7 @@ mod connection_time;
 mod data;
 mod data_flow;
 mod disorder;
+mod end_of_candidates;
 mod hostile;
 mod media;
 mod negotiation;
