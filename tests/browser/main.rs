@@ -8,6 +8,7 @@ mod dtmf;
 mod examples;
 mod hear_and_see;
 mod ipv6;
+mod ipv6;
 mod late;
 mod layers;
 mod negotiation;
