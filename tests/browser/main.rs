@@ -8,7 +8,6 @@ mod dtmf;
 mod examples;
 mod hear_and_see;
 mod ipv6;
-mod ipv6;
 mod late;
 mod layers;
 mod negotiation;
