@@ -16,6 +16,9 @@ const VANISHED: Duration = Duration::from_secs(30);
 const MAX_CONTROL: usize = 256;
 /// The pacer sends at so many times the estimate, to empty its queue after a large frame.
 const PACING: f64 = 1.5;
+/// At less where the path was full of late, that frames queue here rather than there, and at a little more
+/// than the estimate only while it is, else the queue at the bottleneck would never empty.
+const PACING_NARROW: f64 = 1.3;
 const PACING_FULL: f64 = 1.05;
 /// What is repeated to fill a probe is so at a time, seconds.
 const BURST: f64 = 0.005;
@@ -57,10 +60,10 @@ impl Media {
         if !self.senders.iter().any(SendStream::is_numbered) {
             return None; // the peer tells nothing of the path
         }
-        // On a full path a little more only, else the queue at the bottleneck would never empty.
-        let pacing = match self.estimator.is_full() {
-            true => PACING_FULL,
-            false => PACING,
+        let pacing = match (self.estimator.has_room(), self.estimator.was_full(now)) {
+            (false, true) => PACING_FULL,
+            (true, true) => PACING_NARROW,
+            (_, false) => PACING,
         };
         let rate = self.estimator.bits_per_second() as f64 * pacing;
         if self.estimator.was_full(now) {

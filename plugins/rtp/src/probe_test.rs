@@ -31,8 +31,7 @@ fn what_the_path_carries_is_found_though_little_is_sent() {
         "estimate {}, {repeated} of {} bytes repeated",
         stats.estimate, sent.bytes
     );
-    // No more than is of use: four times what is sent, and a megabit.
-    assert!(stats.estimate > 1_800_000, "{}", stats.estimate);
+    assert!(stats.estimate > 3_500_000, "{}", stats.estimate);
     assert!(repeated > 0 && repeated * 20 < sent.bytes, "{repeated}");
     assert!(pair.frames.len() >= 899);
     assert!(pair.ab.queued.iter().all(|(_, wait)| *wait < 0.05));

@@ -32,8 +32,9 @@ const HEAVY_LOSS: f64 = 0.10;
 const SOME_LOSS: f64 = 0.04;
 /// The application is the limit where the estimate is so many times what arrives.
 const LIMITED: f64 = 1.3;
-/// No more is probed for than so many times what arrives, and a megabit.
+/// No more is probed for than so many times what arrives, and so many bit/s beside.
 const PROBED: f64 = 4.0;
+const PROBED_BESIDE: f64 = 2e6;
 /// Without feedback for so long, while packets leave, the estimate halves.
 const SILENCE: Duration = Duration::from_secs(1);
 /// How long the path must have had room to be thought of as far wider than what is sent.
@@ -117,9 +118,9 @@ impl Estimator {
         self.acked.bits_per_second()
     }
 
-    /// Whether the queue at the bottleneck is long now.
-    pub(crate) fn is_full(&self) -> bool {
-        self.delay.seconds() > FULL
+    /// Whether the queue at the bottleneck is short now.
+    pub(crate) fn has_room(&self) -> bool {
+        self.delay.seconds() < ROOM
     }
 
     /// Whether any feedback came yet.
@@ -233,8 +234,10 @@ impl Estimator {
     /// Takes what a probe found, and sees whether another is worth it.
     fn probe(&mut self, acked: Option<f64>, now: Instant) {
         let acked = acked.unwrap_or(0.0);
-        let most = (PROBED * acked + 1e6).min(self.limits.max as f64);
-        if let Some(found) = self.prober.result(self.rate, most, !self.ever_full, now)
+        let most = (PROBED * acked + PROBED_BESIDE).min(self.limits.max as f64);
+        if let Some(found) = self
+            .prober
+            .result(self.rate, most, self.ceiling.is_none(), now)
             && self.delay.seconds() < ROOM
         {
             self.rate = self.rate.max(found);
@@ -271,6 +274,11 @@ impl Estimator {
         let bound = 1.5 * acked + 100e3;
         if self.rate < bound {
             self.rate = wanted.min(bound);
+        }
+        if part > NEAR.end && self.rate < bound && !self.policed {
+            // The path is wider than it was: how much is for probes to find out.
+            self.ceiling = None;
+            self.prober.restart();
         }
         // What arrives without a queue is carried.
         self.rate = self.rate.max(CARRIED * acked);
@@ -342,7 +350,7 @@ mod tests {
                     at: Some(arrived),
                 };
                 estimator.feedback(&[arrival], &mut log, at);
-                assert!(!estimator.is_full());
+                assert!(estimator.has_room());
             }
             assert!(estimator.bits_per_second() > 1_000_000);
         }

@@ -105,6 +105,13 @@ impl Prober {
         }
     }
 
+    /// The path has become wider: the next probe is due.
+    pub(crate) fn restart(&mut self) {
+        self.next = None;
+        self.pause = None;
+        self.started = false;
+    }
+
     /// There is nothing to send probes of.
     pub(crate) fn cancel(&mut self) {
         self.probe = None;
