@@ -267,6 +267,16 @@ impl Stream {
     }
 
     fn fail(&self, codec: Codec, error: &glib::BoolError) {
+        // The application has taken the input away while a session asked for it.
+        if self.state().running.is_none() {
+            gst::debug!(
+                super::CAT,
+                obj = self.pad,
+                "{} of an input that is gone: {error}",
+                codec.name()
+            );
+            return;
+        }
         if let Some(element) = self.element.upgrade() {
             fault::post(&element, &fault::no_branch(&self.pad.name(), codec, error));
         }
