@@ -149,6 +149,13 @@ impl Endpoint {
     }
 
     fn start(options: Options) -> Result<Self, EndpointError> {
+        if let Some(polite) = options.sessions.polite {
+            // One that can tells the peer, who must do the opposite.
+            let signaller = &options.signaller;
+            if signaller.has_property_with_type("polite", bool::static_type()) {
+                signaller.set_property("polite", polite);
+            }
+        }
         let certificate = match options.certificate {
             Some(certificate) => certificate,
             None => Certificate::generate()
