@@ -202,13 +202,16 @@ const ROWS: &[Row] = &[
         "manual-negotiation",
         manual_negotiation,
         |name| glib::ParamSpecBoolean::builder(name).mutable_ready(),
-        "Whether the application makes and applies the descriptions of sessions, by their action signals          create-offer, set-local-description and so on; the signaller still carries them (default false =          sessions negotiate by themselves; changeable until READY)"
+        "Whether the application makes and applies the descriptions of sessions, by their action signals \
+         create-offer, set-local-description and so on; the signaller still carries them (default false = \
+         sessions negotiate by themselves; changeable until READY)"
     ),
     row!(
         "polite",
         polite,
         |name| glib::ParamSpecEnum::builder_with_default(name, TriState::Null).mutable_ready(),
-        "Whether this side gives way when offers of both sides collide; the peer must do the opposite          (default null = as the signaller says, else the side that offers first; changeable until READY)"
+        "Whether this side gives way when offers of both sides collide; the peer must do the opposite \
+         (default null = as the signaller says, else the side that offers first; changeable until READY)"
     ),
     text!("interfaces", interfaces, |_| {
         "Network interfaces whose addresses are offered, by name (separated by commas; default empty = \
