@@ -4,6 +4,7 @@
 //! Signals are emitted on the endpoint's control thread, in the order of W3C webrtc-pc §6. A handler that
 //! takes long holds up that endpoint's signalling, not its media.
 use super::channel::Channel;
+use super::priority::Priority;
 use bytes::Bytes;
 use gst::glib;
 use gst::prelude::*;
@@ -210,6 +211,7 @@ mod imp {
                 "label" => init.label.to_value(),
                 "protocol" => init.protocol.to_value(),
                 "ordered" => init.ordered.to_value(),
+                "priority" => Priority::nearest(init.priority).to_value(),
                 "negotiated" => init.negotiated.to_value(),
                 "max-retransmits" => optional(init.max_retransmits),
                 "max-packet-life-time" => optional(init.max_packet_lifetime_ms),
@@ -294,6 +296,10 @@ mod imp {
             optional("id", "The SCTP stream (read-only)"),
             glib::ParamSpecEnum::builder::<DataChannelState>("ready-state")
                 .blurb("W3C's readyState (read-only)")
+                .read_only()
+                .build(),
+            glib::ParamSpecEnum::builder_with_default("priority", Priority::Low)
+                .blurb("W3C's priority: its share against other channels (read-only)")
                 .read_only()
                 .build(),
             bytes("buffered-amount")

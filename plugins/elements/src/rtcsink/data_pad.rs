@@ -2,7 +2,7 @@
 //! A `data_%u` pad of `rtcsink`: its settings, and the channel that every session has for it.
 use super::RtcSink;
 use super::running::Running;
-use crate::data::{self, DataTap, Lane, Leaky, TapSetup};
+use crate::data::{self, DataTap, Lane, Leaky, Priority, TapSetup};
 use gst::glib;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
@@ -149,6 +149,7 @@ impl RtcSinkDataPad {
             negotiated: settings.negotiated,
             id: u16::try_from(settings.id).ok(),
             low_threshold: settings.buffered_amount_low_threshold,
+            priority: settings.priority.number(),
             ..ChannelInit::new(data::new_key(), label)
         }
     }
@@ -218,6 +219,7 @@ mod imp {
         pub(super) id: i32,
         pub(super) buffered_amount_low_threshold: u64,
         pub(super) leaky: Leaky,
+        pub(super) priority: Priority,
         pub(super) sync_to: String,
     }
 
@@ -233,6 +235,7 @@ mod imp {
                 id: -1,
                 buffered_amount_low_threshold: 0,
                 leaky: Leaky::None,
+                priority: Priority::Low,
                 sync_to: String::new(),
             }
         }
@@ -269,8 +272,14 @@ mod imp {
             member = buffered_amount_low_threshold,
             blurb = "The channels' objects emit on-buffered-amount-low when no more than this waits (bytes, \
                      default 0; changeable until the stream begins)")]
+        #[property(name = "priority", get, set, type = Priority, member = priority,
+            blurb = "Its share against other channels of the session while they all wait: very-low, low \
+                     (default, as W3C has it), medium or high, each twice the one before; with a peer \
+                     that interleaves messages (RFC 8260) packet by packet, else message by message \
+                     (changeable until the stream begins)",
+            builder(Priority::Low))]
         #[property(name = "leaky", get, set, type = Leaky, member = leaky,
-        blurb = "What happens when 1 MiB waits for a session: none (default) lets the pad wait, but \
+        blurb = "What happens when 2 MiB wait for a session: none (default) lets the pad wait, but \
                      closes the channel of a peer that takes nothing for 5 s while others do; downstream \
                      drops that session's oldest message (changeable at any time)",
         builder(Leaky::None))]
