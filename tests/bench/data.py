@@ -43,6 +43,8 @@ class Path:
                 ip("-n", name, "link", "set", "lo", "up")
                 ip("-n", name, "route", "add", "default", "dev", dev)
                 if loss:
+                    # Else whole trains would be lost, which no path does.
+                    ip("-n", name, "link", "set", dev, "gso_max_segs", "1")
                     rules = f"add table ip t; add chain ip t in {{ type filter hook input priority 0; }}; add rule ip t in udp dport >= 0 numgen random mod 1000 < {int(loss * 1000)} drop"
                     subprocess.run(["ip", "netns", "exec", name, "nft", rules], check=True)
         else:
@@ -129,8 +131,8 @@ def end(*programs):
         program.wait()
 
 
-def measure(subject, size, milliseconds):
-    path = Path(milliseconds)
+def measure(subject, size, milliseconds, loss=0.0):
+    path = Path(milliseconds, loss)
     programs = None
     try:
         programs = subject(path, size)
@@ -161,27 +163,28 @@ def versions():
 def data():
     rows = {}
     for turn in range(ROUNDS):
-        for milliseconds in (0, 20):
-            for size in (65536, 100):
+        for milliseconds, loss, sizes in ((0, 0.0, (65536, 100)), (20, 0.0, (65536, 100)), (0, 0.05, (65536,)), (20, 0.05, (65536,))):
+            for size in sizes:
                 subjects = [Ours, Webrtcbin] + ([Node] if os.path.exists(NODE) else [])
                 for subject in subjects if turn % 2 == 0 else reversed(subjects):
                     try:
-                        run = measure(subject, size, milliseconds)
+                        run = measure(subject, size, milliseconds, loss)
                     except (AssertionError, ValueError, OSError) as error:
                         print(f"bench: {subject.name} {size} {milliseconds}: {error}", flush=True)
                         continue
                     if run[0] == 0:
                         print(f"bench: {subject.name} {size} {milliseconds}: nothing came", flush=True)
                         continue
-                    rows.setdefault((milliseconds, size, subject.name), []).append(run)
+                    rows.setdefault((milliseconds, loss, size, subject.name), []).append(run)
                     got, took, sent, received = run
                     gigabytes = max(got, 1) / 1e9
-                    print(f"bench: {milliseconds} ms, {size} B, {subject.name}: {got / took / 1e6:.2f} MB/s, {sent / gigabytes:.1f} + {received / gigabytes:.1f} CPU-s/GB", flush=True)
+                    print(f"bench: {milliseconds} ms, {loss:.0%} lost, {size} B, {subject.name}: {got / took / 1e6:.2f} MB/s, {sent / gigabytes:.1f} + {received / gigabytes:.1f} CPU-s/GB", flush=True)
     lines = ["| round trip | message | ends | MB/s | messages/s | CPU-s/GB, sender | receiver | µs of CPU a message, both | runs |", "|---|---|---|---|---|---|---|---|---|"]
-    for (milliseconds, size, name), runs in rows.items():
+    for (milliseconds, loss, size, name), runs in rows.items():
         got, took, sent, received = (sum(column) for column in zip(*runs))
         gigabytes, messages = max(got, 1) / 1e9, max(got / size, 1)
         trip = "veth, < 0.2 ms" if milliseconds == 0 else f"{milliseconds} ms"
+        trip += f", {loss:.0%} lost" if loss else ""
         lines.append(f"| {trip} | {size} B | {name} | {got / took / 1e6:.2f} | {messages / took:.0f} | {sent / gigabytes:.1f} | {received / gigabytes:.1f} | {(sent + received) / messages * 1e6:.1f} | {len(runs)} |")
     write("DATA.md", lines + ["", versions()])
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
-// Data channels of libwebrtc in Node.js (@roamhq/wrtc) and of werift: speaks on a channel of its own, hears
+// Data channels of libwebrtc in Node.js (@roamhq/wrtc), werift and libdatachannel: speaks on a channel of its own, hears
 // itself on the server's, sees one closed and closes one. Prints one line of JSON.
-// Usage: data_node.mjs @roamhq/wrtc|werift WHEP-URL
+// Usage: data_node.mjs @roamhq/wrtc|werift|node-datachannel/polyfill WHEP-URL
 import { createRequire } from "node:module";
 
 const [library, url] = process.argv.slice(2);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Data channels with libwebrtc in Node.js and with werift.
+//! Data channels with libwebrtc in Node.js, with werift and with libdatachannel, whose SCTP is usrsctp.
 use rtc_tests::browser::result_of;
 use rtc_tests::lab::{Lab, Program, repository};
 use serde_json::{Value, json};
@@ -9,7 +9,12 @@ const ECHO: &str = "rtcsink name=s endpoint=e rtcdatasrc endpoint=e label=talk p
     fakesrc num-buffers=1 sizetype=fixed sizemax=5 ! application/octet-stream ! s.data_1";
 
 fn speak(library: &str) -> Option<Value> {
-    let folder = repository().join("tests/node_modules").join(library);
+    let parts: Vec<&str> = library.split('/').collect();
+    let package = match parts[..] {
+        [package, "polyfill"] => package,
+        _ => library,
+    };
+    let folder = repository().join("tests/node_modules").join(package);
     if !folder.exists() {
         println!(
             "skipped: {} is missing (scripts/setup test)",
@@ -64,4 +69,15 @@ fn werift_hears_what_it_says_and_sees_channels_close() {
         "{seen:#}"
     );
     assert_eq!(seen["states"], json!(["closed"]), "{seen:#}");
+}
+
+#[test]
+fn libdatachannel_hears_what_it_says_and_sees_channels_close() {
+    let Some(seen) = speak("node-datachannel/polyfill") else {
+        return;
+    };
+    assert_eq!(seen["equal"], seen["sent"], "{seen:#}");
+    assert_eq!(trace_of(&seen, "talk"), ["open", "closed"], "{seen:#}");
+    let closing = trace_of(&seen, "data_1");
+    assert_eq!(closing, ["open", "closing", "closed"], "{seen:#}");
 }

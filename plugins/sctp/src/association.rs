@@ -366,3 +366,7 @@ pub(crate) fn cause_of(body: &[u8]) -> Option<u16> {
 #[cfg(test)]
 #[path = "association_test.rs"]
 mod association_test;
+
+#[cfg(test)]
+#[path = "hostile_test.rs"]
+mod hostile_test;

@@ -2,9 +2,9 @@
 //! Round trip times: smoothed, least, and how long to wait for an acknowledgement (RFC 6298, RFC 9002 §5).
 use std::time::{Duration, Instant};
 
-/// The longest a peer that knows the I bit (RFC 7053) and one that does not is waited for beyond the round
-/// trip: half of usrsctp's 200 ms, for every second packet is acknowledged at once.
-const ACK_DELAY: Duration = Duration::from_millis(100);
+/// How long a peer may keep an acknowledgement. Most know the I bit (RFC 7053) and keep none of what nothing
+/// follows; for those that don't, a piece is sent twice now and then.
+const ACK_DELAY: Duration = Duration::from_millis(25);
 const INITIAL: Duration = Duration::from_millis(300);
 /// Timers are no finer, nor is a busy machine's scheduler.
 const GRANULARITY: Duration = Duration::from_millis(5);
