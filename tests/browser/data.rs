@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 const SIZES: [u64; 9] = [0, 1, 1199, 1200, 1201, 16384, 65536, 262_143, 262_144];
 
 /// What a scenario measured; `None` where no browser can be driven.
-fn run(browser: Browser, mut job: Value) -> Option<Value> {
+pub(crate) fn run(browser: Browser, mut job: Value) -> Option<Value> {
     if let Some(why) = browser.missing() {
         println!("skipped: {why}");
         return None;

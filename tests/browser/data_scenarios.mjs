@@ -5,7 +5,7 @@ import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 
 // The program, and all that it told.
-function startPeer(path) {
+export function startPeer(path) {
   const child = spawn(path, { stdio: ["pipe", "pipe", "inherit"] });
   const told = [];
   const waiting = [];
@@ -37,7 +37,7 @@ function startPeer(path) {
 }
 
 // In the page: what every scenario uses.
-function prepare() {
+export function prepare() {
   const box = (window.box = { pc: new RTCPeerConnection(), channels: {}, trace: [] });
   box.hash = (bytes) => {
     let hash = 0x811c9dc5;
@@ -92,7 +92,7 @@ function prepare() {
   });
 }
 
-async function negotiate(page, peer, offerer) {
+export async function negotiate(page, peer, offerer) {
   if (offerer === "page") {
     const offer = await page.evaluate(async () => {
       await box.pc.setLocalDescription();

@@ -3,6 +3,7 @@
 mod control;
 mod data;
 mod data_life;
+mod data_life;
 mod data_pages;
 mod dtmf;
 mod examples;

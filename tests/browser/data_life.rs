@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Lives of data channels: what a browser and our end are told is what two browsers are told.
+use crate::data::run;
+use rtc_tests::browser::Browser::{self, Chromium, Firefox};
+use serde_json::{Value, json};
+
+fn words(value: &Value) -> Vec<&str> {
+    let all = value.as_array().into_iter().flatten();
+    all.filter_map(Value::as_str).collect()
+}
+
+/// What an application is told: not that it asked for the end itself.
+fn told(value: &Value, closes: bool) -> Vec<&str> {
+    let mut words = words(value);
+    words.retain(|word| !(closes && *word == "closing"));
+    words
+}
+
+fn lives_are_as_between_browsers(browser: Browser) {
+    let Some(seen) = run(browser, json!({"scenario": "data_matrix"})) else {
+        return;
+    };
+    for ender in ["page", "peer"] {
+        let rows = seen[ender].as_array().expect("a list");
+        assert_eq!(rows.len(), 9);
+        for row in rows {
+            let [page, peer] = ["page", "peer"].map(|side| &row[side]);
+            let by_us = row["closer"] == "peer";
+            if row["label"] == "last" {
+                assert_ends_with_the_connection(row, by_us);
+                continue;
+            }
+            assert_eq!(words(&page[0]), words(&page[1]), "page: {row:#}");
+            assert_eq!(told(&peer[0], by_us), words(&peer[1]), "peer: {row:#}");
+        }
+    }
+}
+
+/// A channel whose connection ends. Here browsers differ: Chromium tells of `closing`, `error` and `close`,
+/// Firefox of `closing` and `close`; W3C (webrtc-pc §6.2.5) has no closing procedure, and so have we.
+fn assert_ends_with_the_connection(row: &Value, by_us: bool) {
+    let ours = told(&row["peer"][0], by_us);
+    match by_us {
+        true => assert_eq!(ours, ["open", "close"], "{row:#}"),
+        false => assert_eq!(ours, ["open", "error", "close"], "{row:#}"),
+    }
+    let theirs = words(&row["page"][0]);
+    assert_eq!(theirs.first(), Some(&"open"), "{row:#}");
+    assert_eq!(theirs.last(), Some(&"close"), "{row:#}");
+}
+
+#[test]
+fn channels_with_chromium_live_as_between_two_of_it() {
+    lives_are_as_between_browsers(Chromium);
+}
+
+#[test]
+fn channels_with_firefox_live_as_between_two_of_it() {
+    lives_are_as_between_browsers(Firefox);
+}
+
+#[test]
+fn channels_of_a_browser_that_is_killed_fail_within_the_time_of_consent() {
+    let Some(seen) = run(Chromium, json!({"scenario": "data_killed"})) else {
+        return;
+    };
+    let error = seen["error"].as_str().unwrap_or_default();
+    assert!(error.starts_with("SCTP failed"), "{seen:#}");
+    assert!(words(&seen["states"]).contains(&"failed"), "{seen:#}");
+    assert!(seen["seconds"].as_f64() < Some(45.0), "{seen:#}");
+}
