@@ -115,7 +115,7 @@ impl Session {
         let now = self.jsep.transceivers();
         let new = now.iter().find(|t| !before.contains(&t.id));
         // A transceiver that took a track over is the last one of its kind.
-        let id = new.or(now.last()).map_or(0, |t| t.id);
+        let id = new.or_else(|| now.last()).map_or(0, |t| t.id);
         Reply::Transceiver(id)
     }
 
@@ -191,21 +191,16 @@ impl Session {
             DescriptionKind::Offer => DescriptionKind::Offer,
             _ => DescriptionKind::Answer,
         };
-        let mut prepared = self.by_hand.prepared.take();
-        if prepared
-            .as_ref()
-            .is_none_or(|prepared| prepared.kind != made)
-            && sdp.is_empty()
-        {
+        let fits =
+            |prepared: &Prepared| prepared.kind == made && (sdp.is_empty() || prepared.sdp == sdp);
+        if sdp.is_empty() && !self.by_hand.prepared.as_ref().is_some_and(fits) {
             match made {
                 DescriptionKind::Offer => self.create_offer(false, now)?,
                 _ => self.create_answer()?,
             };
-            prepared = self.by_hand.prepared.take();
         }
-        let fits =
-            |prepared: &Prepared| prepared.kind == made && (sdp.is_empty() || prepared.sdp == sdp);
-        let Some(mut prepared) = prepared.filter(fits) else {
+        // What was made last stays if something else is given.
+        let Some(mut prepared) = self.by_hand.prepared.take_if(|prepared| fits(prepared)) else {
             let text = format!(
                 "it is not the {} that was made last; make another and set it as it is",
                 made.as_str()

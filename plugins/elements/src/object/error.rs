@@ -6,6 +6,7 @@ use rtc_session::{ChannelError, Refusal, RefusalKind};
 macro_rules! errors {
     ($($(#[$doc:meta])* $variant:ident),+ $(,)?) => {
         /// One code for each name of an exception.
+        #[allow(clippy::enum_variant_names)] // They are W3C's.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, glib::ErrorDomain)]
         #[error_domain(name = "rtc-error-quark")]
         pub(crate) enum RtcError {

@@ -144,12 +144,21 @@ impl Model {
                 self.session
                     .emit_by_name::<()>("on-negotiation-needed", &[]);
             }
+            Event::Reply { request, result } => self.on_reply(*request, result),
+            Event::LastStats(stats) => self.session.set_last_stats(stats),
+            other => self.take_transport(other, mirror),
+        }
+    }
+
+    /// What happens to the transports.
+    fn take_transport(&mut self, event: &Event, mirror: &Mirror<'_>) {
+        match event {
             Event::IceParameters(parameters) => {
-                if self.ice.set_parameters(parameters) {
+                let changed = self.ice.set_parameters(parameters);
+                if changed {
                     self.ice.notify_role();
                 }
             }
-            Event::Reply { request, result } => self.on_reply(*request, result),
             Event::SelectedPair(pair) => {
                 self.session.known().pair_changes += 1;
                 self.ice.set_pair(pair.clone());
@@ -179,7 +188,6 @@ impl Model {
                 None => self.sctp = None,
             },
             Event::Sctp(state) => self.on_sctp(*state, mirror),
-            Event::LastStats(stats) => self.session.set_last_stats(stats),
             _ => {}
         }
     }

@@ -102,7 +102,7 @@ impl Model {
     }
 
     /// The session is over by other hands than the application's.
-    pub(crate) fn on_closed(&mut self, error: Option<&SessionError>, mirror: &Mirror<'_>) {
+    pub(crate) fn on_closed(&self, error: Option<&SessionError>, mirror: &Mirror<'_>) {
         if !self.session.is_closed_here() {
             if let Some(error) = error {
                 let structure = gst::Structure::builder("rtc-session-error")

@@ -13,8 +13,8 @@ use rtc_session::{MediaState, TransceiverState};
 
 impl Model {
     /// What the session has now: new ones get objects, those that are gone are stopped.
-    pub(super) fn on_transceivers(&mut self, states: &[TransceiverState], pads: &dyn Pads) {
-        let mut known = std::mem::take(&mut *self.session.held());
+    pub(super) fn on_transceivers(&self, states: &[TransceiverState], pads: &dyn Pads) {
+        let mut known = self.session.held().clone();
         let is_listed = |t: &Transceiver| states.iter().any(|state| t.id() == Some(state.id));
         let gone: Vec<_> = known.extract_if(.., |t| !is_listed(t)).collect();
         let mut told = Vec::new();
