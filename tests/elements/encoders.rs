@@ -2,6 +2,7 @@
 //! Encoders that fail, that run on, that start anew; inputs that make no keyframes.
 use crate::kit::until;
 use crate::sink_viewers::Stage;
+use gst::glib;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 use std::sync::LazyLock;
@@ -16,7 +17,7 @@ macro_rules! broken {
 
             pub struct Imp(gst::Pad, gst::Pad);
 
-            #[gst::glib::object_subclass]
+            #[glib::object_subclass]
             impl ObjectSubclass for Imp {
                 const NAME: &'static str = $gtype;
                 type Type = Wrapper;
@@ -28,7 +29,7 @@ macro_rules! broken {
                         gst::Pad::builder_from_template(&template)
                     };
                     let sink = pad("sink").chain_function(|pad, parent, _| {
-                        let element = parent.and_downcast_ref::<gst::Element>().unwrap();
+                        let element = parent.unwrap().downcast_ref::<gst::Element>().unwrap();
                         let refuse: fn(&gst::Pad, &gst::Element) -> gst::FlowError = $chain;
                         Err(refuse(pad, element))
                     });
@@ -36,7 +37,7 @@ macro_rules! broken {
                 }
             }
 
-            gst::glib::wrapper! {
+            glib::wrapper! {
                 pub struct Wrapper(ObjectSubclass<Imp>) @extends gst::Element, gst::Object;
             }
 
@@ -112,7 +113,7 @@ fn warning(stage: &Stage) -> String {
     stage.sink.wait("a warning", is_warning)
 }
 
-fn gives_way(broken: gst::glib::Type, reason: &str) {
+fn gives_way(broken: glib::Type, reason: &str) {
     crate::kit::init();
     gst::Element::register(None, "nvh264enc", gst::Rank::PRIMARY, broken).unwrap();
     let stage = Stage::new(H264);

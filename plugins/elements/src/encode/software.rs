@@ -20,14 +20,14 @@ pub(super) const TABLE: [Row; 10] = [
             ("byte-stream", "true"),
         ],
         hints: &[
-            (Detail, &[("speed-preset", "veryfast"), ("qp-max", "40")]),
+            // No limit to its quantizer: it has no way to keep the bitrate then.
+            (Detail, &[("speed-preset", "veryfast")]),
             // A still picture's tuning keeps edges; the deblocking it lowers would blur letters.
             (
                 Text,
                 &[
                     ("tune", "zerolatency+stillimage"),
                     ("speed-preset", "veryfast"),
-                    ("qp-max", "36"),
                 ],
             ),
         ],
@@ -49,8 +49,16 @@ pub(super) const TABLE: [Row; 10] = [
             ("enable-frame-skip", "false"),
         ],
         hints: &[
-            (Detail, &[("qp-max", "40")]),
-            (Text, &[("usage-type", "screen"), ("qp-max", "36")]),
+            // What a limited quantizer can't keep of the bitrate, skipped frames do.
+            (Detail, &[("qp-max", "40"), ("enable-frame-skip", "true")]),
+            (
+                Text,
+                &[
+                    ("usage-type", "screen"),
+                    ("qp-max", "36"),
+                    ("enable-frame-skip", "true"),
+                ],
+            ),
         ],
         filter: CONSTRAINED_BASELINE,
         ..Row::new(
@@ -77,7 +85,14 @@ pub(super) const TABLE: [Row; 10] = [
         ],
         hints: &[
             (Motion, &[("max-quantizer", "63")]),
-            (Detail, &[("max-quantizer", "44"), ("cpu-used", "-4")]),
+            (
+                Detail,
+                &[
+                    ("max-quantizer", "44"),
+                    ("cpu-used", "-4"),
+                    ("dropframe-threshold", "30"),
+                ],
+            ),
             // libvpx's own advice for screens.
             (
                 Text,
@@ -85,6 +100,7 @@ pub(super) const TABLE: [Row; 10] = [
                     ("max-quantizer", "40"),
                     ("cpu-used", "-4"),
                     ("static-threshold", "100"),
+                    ("dropframe-threshold", "30"),
                 ],
             ),
         ],
@@ -119,13 +135,21 @@ pub(super) const TABLE: [Row; 10] = [
         ],
         hints: &[
             (Motion, &[("max-quantizer", "63")]),
-            (Detail, &[("max-quantizer", "44"), ("cpu-used", "6")]),
+            (
+                Detail,
+                &[
+                    ("max-quantizer", "44"),
+                    ("cpu-used", "6"),
+                    ("dropframe-threshold", "30"),
+                ],
+            ),
             (
                 Text,
                 &[
                     ("max-quantizer", "40"),
                     ("cpu-used", "6"),
                     ("static-threshold", "100"),
+                    ("dropframe-threshold", "30"),
                 ],
             ),
         ],
@@ -148,13 +172,12 @@ pub(super) const TABLE: [Row; 10] = [
             ("parameters-string", "pred-struct=1:rc=2:lookahead=0:scm=0"),
         ],
         hints: &[
-            (Detail, &[("preset", "11"), ("max-qp-allowed", "45")]),
+            (Detail, &[("preset", "11")]),
             // scm: screen content tools (palettes, block copies).
             (
                 Text,
                 &[
                     ("preset", "11"),
-                    ("max-qp-allowed", "40"),
                     ("parameters-string", "pred-struct=1:rc=2:lookahead=0:scm=1"),
                 ],
             ),
@@ -182,8 +205,22 @@ pub(super) const TABLE: [Row; 10] = [
         ],
         hints: &[
             (Motion, &[("max-quantizer", "63")]),
-            (Detail, &[("max-quantizer", "46"), ("cpu-used", "9")]),
-            (Text, &[("max-quantizer", "42"), ("cpu-used", "9")]),
+            (
+                Detail,
+                &[
+                    ("max-quantizer", "46"),
+                    ("cpu-used", "9"),
+                    ("drop-frame", "30"),
+                ],
+            ),
+            (
+                Text,
+                &[
+                    ("max-quantizer", "42"),
+                    ("cpu-used", "9"),
+                    ("drop-frame", "30"),
+                ],
+            ),
         ],
         buffers: &[
             ("buf-initial-sz", 500),
