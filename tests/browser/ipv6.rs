@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-//! A network without IPv4, but for the loopback that a browser's driver needs.
+//! A network without IPv4, but for the loopback, by which a browser is driven and gets the page.
 use rtc_tests::browser::Browser::{self, Chromium, Firefox};
 use rtc_tests::lab::Lab;
 use serde_json::json;
@@ -16,11 +16,16 @@ fn is_seen_without_ipv4(browser: Browser) {
     lab.ip("addr del 10.99.0.1/24 dev va");
     lab.ip("addr add fd99::1/64 dev va nodad");
     lab.ip("-6 route add default dev va");
-    // The loopback address would do otherwise.
-    let sink = "rtcsink web-address=[fd99::1]:0 ip-families=ipv6";
+    // Chromium's driver lets it reach pages on loopback alone; Firefox has candidates of the family by
+    // which it got the page.
+    let page = match browser {
+        Chromium => "127.0.0.1:0",
+        Firefox => "[fd99::1]:0",
+    };
+    // The loopback address of IPv4 would do otherwise.
+    let sink = format!("rtcsink ip-families=ipv6 web-address={page}");
     let mut launch = lab.launch(&format!("videotestsrc is-live=true pattern=red ! {sink}"));
     let url = format!("{}/", launch.wait_listening());
-    assert!(url.contains("[fd99::1]"), "{url}");
     let result = browser.run(&lab, json!({"scenario": "watch", "url": url}));
     let frames = |when: &str| result[when]["frames"].as_i64().unwrap_or(0);
     assert!(frames("after") - frames("before") >= 30, "{result:#}");
