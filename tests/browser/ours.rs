@@ -101,8 +101,7 @@ impl Ours {
         sink.set_property("udp-port", 0_u32);
         // A path that is cut shall not be found again by TCP.
         sink.set_property("ice-tcp", false);
-        let signaller = sink.dynamic_cast_ref::<gst::ChildProxy>().unwrap();
-        signaller.set_child_property("signaller::polite", polite);
+        sink.set_property_from_str("polite", if polite { "true" } else { "false" });
         let src = make("rtcsrc").unwrap();
         src.set_property("udp-port", 0_u32);
         let outputs = Outputs::default();

@@ -105,7 +105,7 @@ fn states_are_those_of_the_tables(browser: Browser) {
     comes_back_from_a_short_cut(&mut call);
     fails_and_is_restarted(&mut call, browser);
     restarts_while_it_works(&mut call);
-    closes(&mut call);
+    closes(&mut call, browser);
 }
 
 fn connects(call: &mut Watched<'_>) {
@@ -208,14 +208,18 @@ fn restarts_while_it_works(call: &mut Watched<'_>) {
 }
 
 /// W3C: who closes is told nothing, the other side hears it by DTLS.
-fn closes(call: &mut Watched<'_>) {
+fn closes(call: &mut Watched<'_>, browser: Browser) {
     call.ours.session().emit_by_name::<()>("close", &[]);
     call.until_that("closed", |told| {
         told[1].of("dtls").last() == Some(&"closed")
     });
     let [ours, page] = call.phase("close");
     assert!(ours.0.is_empty(), "{ours:?}");
-    assert_eq!(page.of("sctp"), ["closed"]);
+    match browser {
+        Chromium => assert_eq!(page.of("sctp"), ["closed"]),
+        // Its data channels did not outlive the failure.
+        Firefox => assert!(matches!(page.of("sctp")[..], [] | ["closed"]), "{page:?}"),
+    }
 }
 
 /// ICE's states with `completed`, which but the controlling side has, as the `connected` that it also is.
