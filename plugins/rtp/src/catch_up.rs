@@ -30,7 +30,10 @@ impl Media {
             .senders
             .iter_mut()
             .filter(|stream| stream.wants_keyframe() && stream.takes(first));
-        waiting.fold(false, |met, stream| stream.catch_up(blocks, now) || met)
+        waiting
+            .filter_map(|stream| stream.catch_up(blocks, now).then_some(()))
+            .count()
+            > 0
     }
 }
 

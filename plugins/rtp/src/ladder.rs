@@ -73,7 +73,7 @@ impl Ladder {
                 self.cost(*layer)
                     .is_some_and(|cost| cost <= bits_per_second)
             })
-            .unwrap_or(layers.saturating_sub(1))
+            .unwrap_or_else(|| layers.saturating_sub(1))
     }
 }
 

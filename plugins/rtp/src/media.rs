@@ -75,6 +75,8 @@ pub struct Media {
     /// Repeats and new frames leave by turns.
     pub(crate) repeats_next: bool,
     pub(crate) repeats: RepeatRate,
+    /// Who bounds what we send, and by what, as on the wire (RFC 5104 §4.2.1).
+    pub(crate) bounds: Vec<(u32, u32)>,
     /// When a stream was last dropped for lack of room.
     pub(crate) last_stale: Option<Instant>,
     pub(crate) feedback: FeedbackLog,
@@ -125,6 +127,7 @@ impl Media {
             pacer: Pacer::new(now),
             repeats_next: false,
             repeats: RepeatRate::default(),
+            bounds: Vec::new(),
             last_stale: None,
             feedback: FeedbackLog::new(now),
             control: VecDeque::new(),
@@ -280,7 +283,12 @@ impl Media {
             return;
         }
         let takers = self.senders.iter_mut().filter(|stream| stream.takes(block));
-        if takers.fold(false, |met, stream| stream.meet(block) || met) {
+        // All of them, so not any().
+        if takers
+            .filter_map(|stream| stream.meet(block).then_some(()))
+            .count()
+            > 0
+        {
             self.choose_layers(now);
         }
         // A keyframe may end a change of layers.
