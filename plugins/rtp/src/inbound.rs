@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Packets of the peer: opened, read, and given to the streams they concern.
 use crate::assemble::Packet;
+use crate::bound::Tmmbr;
 use crate::demux::Target;
 use crate::extension::Extensions;
 use crate::header::{FIXED, header_len};
@@ -201,6 +202,8 @@ impl Media {
                         self.nacked(feedback.media_ssrc(), &nack, now);
                     } else if let Ok(twcc) = feedback.parse_fci::<Twcc<'_>>() {
                         self.reader.read(&twcc, &mut arrivals);
+                    } else if let Ok(bound) = feedback.parse_fci::<Tmmbr<'_>>() {
+                        self.take_bound(feedback.sender_ssrc(), bound);
                     }
                 }
                 Rtcp::PayloadFeedback(feedback) => {

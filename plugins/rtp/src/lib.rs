@@ -25,6 +25,7 @@ mod beginning;
 #[cfg(test)]
 mod beginning_test;
 mod block;
+mod bound;
 mod budget;
 mod catch_up;
 #[cfg(test)]

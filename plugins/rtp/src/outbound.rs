@@ -195,7 +195,7 @@ impl Media {
             .retain(|stream| now.saturating_duration_since(stream.last_seen) < VANISHED);
     }
 
-    fn control(&mut self, packet: Option<Vec<u8>>) {
+    pub(crate) fn control(&mut self, packet: Option<Vec<u8>>) {
         let (Some(mut packet), Some(keys)) = (packet, self.keys.as_mut()) else {
             return;
         };

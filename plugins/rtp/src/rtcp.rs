@@ -129,6 +129,13 @@ pub(crate) fn transport_wide(
     write(head(ssrc, cname).add_packet(feedback))
 }
 
+/// Feedback that is written already.
+pub(crate) fn with(ssrc: u32, feedback: &[u8], cname: &str) -> Option<Vec<u8>> {
+    let mut out = write(head(ssrc, cname))?;
+    out.extend_from_slice(feedback);
+    Some(out)
+}
+
 /// Goodbye of up to 31 sources.
 pub(crate) fn bye(ssrcs: &[u32], cname: &str) -> Option<Vec<u8>> {
     let first = *ssrcs.first()?;

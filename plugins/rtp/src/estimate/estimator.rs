@@ -75,6 +75,8 @@ pub(crate) struct Estimator {
     /// The estimate before the peer fell silent, to be regained fast.
     regain: Option<f64>,
     remb: Option<f64>,
+    /// The peer's bound (TMMBR).
+    bound: Option<f64>,
     pub(crate) prober: Prober,
 }
 
@@ -99,6 +101,7 @@ impl Estimator {
             last_arrival: None,
             regain: None,
             remb: None,
+            bound: None,
             prober: Prober::default(),
         }
     }
@@ -110,7 +113,8 @@ impl Estimator {
             (Some(remb), false) => remb.min(self.limits.max as f64),
             (None, _) => self.rate,
         };
-        bits.max(self.limits.min as f64) as u64
+        let bits = bits.max(self.limits.min as f64);
+        self.bound.map_or(bits, |bound| bound.min(bits)) as u64
     }
 
     /// What arrives at the peer, bit/s.
@@ -145,6 +149,11 @@ impl Estimator {
     /// Takes the peer's own bound (REMB).
     pub(crate) fn set_remb(&mut self, bits_per_second: u64) {
         self.remb = Some(bits_per_second as f64);
+    }
+
+    /// Takes the peer's bound on what we send (TMMBR), whatever was measured.
+    pub(crate) fn set_bound(&mut self, bits_per_second: u64) {
+        self.bound = Some(bits_per_second as f64);
     }
 
     /// Takes the arrivals of one feedback.
