@@ -111,24 +111,13 @@ mod tests {
             mid: mid.map(str::to_owned),
             index,
         };
+        let start = |role| FromPeer::Start { role };
         let cases = [
-            (
-                r#"{"type":"start","role":"view"}"#,
-                FromPeer::Start {
-                    role: Purpose::View,
-                },
-            ),
-            (
-                r#"{"type":"start","role":"call"}"#,
-                FromPeer::Start {
-                    role: Purpose::Call,
-                },
-            ),
+            (r#"{"type":"start","role":"view"}"#, start(Purpose::View)),
+            (r#"{"type":"start","role":"call"}"#, start(Purpose::Call)),
             (
                 r#"{"type":"start","role":"publish","later":[1]}"#,
-                FromPeer::Start {
-                    role: Purpose::Publish,
-                },
+                start(Purpose::Publish),
             ),
             (
                 r#"{"type":"description","kind":"answer","sdp":"v=0\r\n"}"#,
