@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Perfect negotiation (W3C webrtc-pc §10.7) with pages: both sides change their tracks at the same moment,
 //! again and again, over signalling that takes its time.
+#![allow(clippy::unwrap_used)]
+
 use crate::ours::{Ours, SMALL_VIDEO, SOUND_LINE, assert_faultless, flows, lab, settle};
 use rtc_tests::browser::Browser::{self, Chromium, Firefox};
 use rtc_tests::page::Page;
@@ -26,7 +28,7 @@ impl Added {
             0 => true,
             len if len == MOST => false,
             // Not in step with the other side's.
-            _ => round % 3 != 0,
+            _ => !round.is_multiple_of(3),
         }
     }
 }
@@ -82,7 +84,10 @@ fn page_change(theirs: &mut Added, round: usize) -> (&'static str, Value) {
     }
     let id = theirs.0.remove(round % theirs.0.len());
     // Each second one leaves its m-line to others.
-    ("remove", json!({"id": id, "stop": round % 4 != 0}))
+    (
+        "remove",
+        json!({"id": id, "stop": !round.is_multiple_of(4)}),
+    )
 }
 
 fn our_change(ours: &mut Ours, mine: &mut Added, round: usize) {

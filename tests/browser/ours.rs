@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Our side of a call, in this process: `rtcsink` and `rtcsrc` of one endpoint, inputs that come and go, and
 //! what comes of the peer's.
+#![allow(clippy::unwrap_used)]
+
 use crate::publish::SIDE;
 use gst::prelude::*;
 use rtc_tests::browser::Browser;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 //! The states of a connection as both sides tell them while its path is cut and mended, against the tables
 //! of W3C webrtc-pc §4.3, §5.5, §5.6 and §6.1.
+#![allow(clippy::unwrap_used)]
+
 use crate::ours::{Ours, PATIENCE, SOUND_LINE, flows, lab};
 use gst::prelude::*;
 use rtc_tests::browser::Browser::{self, Chromium, Firefox};
@@ -57,7 +59,7 @@ impl Watched<'_> {
     }
 
     /// Lets no datagram through for a time.
-    fn cut(&mut self, time: Duration) {
+    fn cut(&self, time: Duration) {
         let end = Instant::now() + time;
         self.rules("add table inet cut");
         self.rules("add chain inet cut in { type filter hook input priority 0 ; }");

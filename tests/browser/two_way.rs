@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! A call with a page: both directions on one connection, and tracks that come and go on either side.
+#![allow(clippy::unwrap_used)]
+
 use crate::ours::{Ours, PATIENCE, SMALL_VIDEO, SOUND_LINE, assert_faultless, flows, lab, settle};
 use crate::publish::{assert_changing, assert_red_and_blue, assert_tone, fake_devices};
 use rtc_tests::browser::Browser::{self, Chromium, Firefox};
