@@ -15,6 +15,7 @@ macro_rules! broken {
         mod $module {
             use super::*;
 
+            #[derive(Debug)]
             pub struct Imp(gst::Pad, gst::Pad);
 
             #[glib::object_subclass]

@@ -107,7 +107,7 @@ macro_rules! mocks {
             use std::collections::HashMap;
             use std::sync::{LazyLock, Mutex};
 
-            #[derive(Default)]
+            #[derive(Debug, Default)]
             pub struct Imp(Mutex<HashMap<String, glib::GString>>);
 
             #[glib::object_subclass]

@@ -112,129 +112,131 @@ fn a_hint_and_a_budget_change_the_tuning() {
     );
 }
 
+/// What 1.5 Mbit/s makes of each.
+const EXPECTED: [(Codec, &str, &[(&str, &str)]); 13] = [
+    (
+        Codec::H264,
+        "nvh264enc",
+        &[
+            ("bitrate", "1500"),
+            ("rc-mode", "cbr"),
+            ("gop-size", "3000"),
+            ("bframes", "0"),
+            ("zerolatency", "true"),
+            ("preset", "low-latency-hq"),
+            ("rc-lookahead", "0"),
+        ],
+    ),
+    (
+        Codec::H264,
+        "nvautogpuh264enc",
+        &[
+            ("bitrate", "1500"),
+            ("rc-mode", "cbr"),
+            ("preset", "p4"),
+            ("tune", "ultra-low-latency"),
+            ("repeat-sequence-header", "true"),
+        ],
+    ),
+    (
+        Codec::H264,
+        "vah264enc",
+        &[
+            ("bitrate", "1500"),
+            ("rate-control", "cbr"),
+            // As many as it can.
+            ("key-int-max", "1024"),
+            ("b-frames", "0"),
+            ("target-usage", "6"),
+        ],
+    ),
+    (
+        Codec::Vp9,
+        "vavp9lpenc",
+        &[("bitrate", "1500"), ("rate-control", "vbr")],
+    ),
+    (
+        Codec::H264,
+        "qsvh264enc",
+        &[
+            ("bitrate", "1500"),
+            ("low-latency", "true"),
+            ("gop-size", "3000"),
+            ("b-frames", "0"),
+        ],
+    ),
+    (
+        Codec::H264,
+        "amfh264enc",
+        &[
+            ("bitrate", "1500"),
+            ("usage", "ultra-low-latency"),
+            ("rate-control", "cbr"),
+            ("gop-size", "3000"),
+        ],
+    ),
+    (
+        Codec::H264,
+        "mfh264enc",
+        &[
+            ("bitrate", "1500"),
+            ("low-latency", "true"),
+            ("rc-mode", "cbr"),
+        ],
+    ),
+    (
+        Codec::H264,
+        "vtenc_h264",
+        &[
+            ("bitrate", "1500"),
+            ("realtime", "true"),
+            ("allow-frame-reordering", "false"),
+            ("max-keyframe-interval", "3000"),
+        ],
+    ),
+    (
+        Codec::H264,
+        "mpph264enc",
+        &[
+            ("bps", "1500000"),
+            ("gop", "3000"),
+            ("rc-mode", "cbr"),
+            ("header-mode", "each-idr"),
+        ],
+    ),
+    (
+        Codec::H264,
+        "omxh264enc",
+        &[("target-bitrate", "1500"), ("control-rate", "constant")],
+    ),
+    (
+        Codec::Vp8,
+        "omxvp8enc",
+        &[("target-bitrate", "1500000"), ("control-rate", "constant")],
+    ),
+    (
+        Codec::H264,
+        "vpuenc_h264",
+        &[("bitrate", "1500"), ("gop-size", "3000")],
+    ),
+    (
+        Codec::H264,
+        "nvv4l2h264enc",
+        &[
+            ("bitrate", "1500000"),
+            ("control-rate", "constant_bitrate"),
+            ("iframeinterval", "3000"),
+            ("num-B-Frames", "0"),
+            ("insert-sps-pps", "true"),
+        ],
+    ),
+];
+
 #[test]
 fn devices_get_bitrate_keyframes_and_tuning_in_their_own_words() {
     gst::init().expect("GStreamer starts");
     mock::register();
-    let expected: [(Codec, &str, &[(&str, &str)]); 13] = [
-        (
-            Codec::H264,
-            "nvh264enc",
-            &[
-                ("bitrate", "1500"),
-                ("rc-mode", "cbr"),
-                ("gop-size", "3000"),
-                ("bframes", "0"),
-                ("zerolatency", "true"),
-                ("preset", "low-latency-hq"),
-                ("rc-lookahead", "0"),
-            ],
-        ),
-        (
-            Codec::H264,
-            "nvautogpuh264enc",
-            &[
-                ("bitrate", "1500"),
-                ("rc-mode", "cbr"),
-                ("preset", "p4"),
-                ("tune", "ultra-low-latency"),
-                ("repeat-sequence-header", "true"),
-            ],
-        ),
-        (
-            Codec::H264,
-            "vah264enc",
-            &[
-                ("bitrate", "1500"),
-                ("rate-control", "cbr"),
-                // As many as it can.
-                ("key-int-max", "1024"),
-                ("b-frames", "0"),
-                ("target-usage", "6"),
-            ],
-        ),
-        (
-            Codec::Vp9,
-            "vavp9lpenc",
-            &[("bitrate", "1500"), ("rate-control", "vbr")],
-        ),
-        (
-            Codec::H264,
-            "qsvh264enc",
-            &[
-                ("bitrate", "1500"),
-                ("low-latency", "true"),
-                ("gop-size", "3000"),
-                ("b-frames", "0"),
-            ],
-        ),
-        (
-            Codec::H264,
-            "amfh264enc",
-            &[
-                ("bitrate", "1500"),
-                ("usage", "ultra-low-latency"),
-                ("rate-control", "cbr"),
-                ("gop-size", "3000"),
-            ],
-        ),
-        (
-            Codec::H264,
-            "mfh264enc",
-            &[
-                ("bitrate", "1500"),
-                ("low-latency", "true"),
-                ("rc-mode", "cbr"),
-            ],
-        ),
-        (
-            Codec::H264,
-            "vtenc_h264",
-            &[
-                ("bitrate", "1500"),
-                ("realtime", "true"),
-                ("allow-frame-reordering", "false"),
-                ("max-keyframe-interval", "3000"),
-            ],
-        ),
-        (
-            Codec::H264,
-            "mpph264enc",
-            &[
-                ("bps", "1500000"),
-                ("gop", "3000"),
-                ("rc-mode", "cbr"),
-                ("header-mode", "each-idr"),
-            ],
-        ),
-        (
-            Codec::H264,
-            "omxh264enc",
-            &[("target-bitrate", "1500"), ("control-rate", "constant")],
-        ),
-        (
-            Codec::Vp8,
-            "omxvp8enc",
-            &[("target-bitrate", "1500000"), ("control-rate", "constant")],
-        ),
-        (
-            Codec::H264,
-            "vpuenc_h264",
-            &[("bitrate", "1500"), ("gop-size", "3000")],
-        ),
-        (
-            Codec::H264,
-            "nvv4l2h264enc",
-            &[
-                ("bitrate", "1500000"),
-                ("control-rate", "constant_bitrate"),
-                ("iframeinterval", "3000"),
-                ("num-B-Frames", "0"),
-                ("insert-sps-pps", "true"),
-            ],
-        ),
-    ];
-    for (codec, factory, settings) in expected {
+    for (codec, factory, settings) in EXPECTED {
         println!("{factory}");
         assert_set(&made(codec, factory, 1_500_000), settings);
     }
