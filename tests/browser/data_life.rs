@@ -26,14 +26,29 @@ fn lives_are_as_between_browsers(browser: Browser) {
         for row in rows {
             let [page, peer] = ["page", "peer"].map(|side| &row[side]);
             let by_us = row["closer"] == "peer";
+            let exact = match by_us {
+                true => ["open", "close"].as_slice(),
+                false => &["open", "closing", "close"],
+            };
             if row["label"] == "last" {
                 assert_ends_with_the_connection(row, by_us);
                 continue;
             }
-            assert_eq!(words(&page[0]), words(&page[1]), "page: {row:#}");
-            assert_eq!(told(&peer[0], by_us), words(&peer[1]), "peer: {row:#}");
+            assert_eq!(told(&peer[0], by_us), exact, "{row:#}");
+            assert_same(words(&page[0]), words(&page[1]), row);
+            assert_same(told(&peer[0], by_us), words(&peer[1]), row);
         }
     }
+}
+
+/// Whether both were told the same. Chromium leaves `closing` out now and then, if the channel is closed
+/// before it gets to telling.
+fn assert_same(mut with_us: Vec<&str>, mut among_browsers: Vec<&str>, row: &Value) {
+    if with_us != among_browsers {
+        with_us.retain(|word| *word != "closing");
+        among_browsers.retain(|word| *word != "closing");
+    }
+    assert_eq!(with_us, among_browsers, "{row:#}");
 }
 
 /// A channel whose connection ends. Here browsers differ: Chromium tells of `closing`, `error` and `close`,
