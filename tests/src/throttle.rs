@@ -3,7 +3,7 @@
 use crate::lab::Lab;
 
 /// A bottleneck holds what comes in so many milliseconds.
-const QUEUE_MS: u64 = 250;
+const QUEUE_MS: u64 = 400;
 /// Bytes a bottleneck lets pass at once: larger sends (GSO) are cut to packets by it.
 const BURST: u64 = 3000;
 
@@ -68,7 +68,7 @@ impl<'a> Throttle<'a> {
     }
 
     fn set(&self, verb: &str, number: u16, bits_per_second: u64) -> Result<(), String> {
-        let limit = (bits_per_second / 8 * QUEUE_MS / 1000).max(2 * BURST);
+        let limit = (bits_per_second / 8 * QUEUE_MS / 1000).max(4 * BURST);
         self.tc(&format!(
             "qdisc {verb} dev lo parent 1:{number} handle {number}0: tbf rate {bits_per_second}bit \
              burst {BURST} limit {limit}"
