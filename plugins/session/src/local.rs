@@ -19,6 +19,11 @@ pub(crate) struct LocalAddresses {
 }
 
 impl LocalAddresses {
+    pub(crate) fn new(hosts: HostAddresses) -> Self {
+        let found = Vec::new();
+        Self { hosts, found }
+    }
+
     pub(crate) fn candidates(&self) -> impl Iterator<Item = Candidate> + '_ {
         let found = self.found.iter().map(|(found, _)| found.clone());
         of_hosts(&self.hosts).chain(found)

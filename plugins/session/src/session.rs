@@ -96,10 +96,7 @@ impl Session {
         );
         Self {
             ice: Ice::new(
-                LocalAddresses {
-                    hosts: own_addresses(config.ice_transport_policy, &config.hosts),
-                    found: Vec::new(),
-                },
+                LocalAddresses::new(own_addresses(config.ice_transport_policy, &config.hosts)),
                 now,
             ),
             gatherer: Gatherer::new(
