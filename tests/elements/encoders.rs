@@ -155,7 +155,8 @@ fn an_encoder_runs_on_for_the_next_viewer_unless_encoding_is_on_demand() {
         drop(viewer);
         until("no session", || stage.sessions() == 0);
         until("the encoder's fate", || stage.encoders() == left);
-        stage.viewer("H264").sees(5);
+        let next = stage.viewer("H264");
+        next.sees(5);
         assert_eq!(stage.encoders(), ["x264enc"]);
     }
 }

@@ -24,7 +24,7 @@ fn lab() -> Option<Lab> {
 /// A sink with so many layers, and where its viewers ask.
 fn sink(properties: &str) -> (Pipe, String) {
     let pipe = Pipe::playing(&format!(
-        "{PICTURE} ! rtcsink name=s web-address=127.0.0.1:0 udp-port=0 ice-tcp=false quiet=true \
+        "{PICTURE} ! rtcsink name=s on-demand=true web-address=127.0.0.1:0 udp-port=0 ice-tcp=false quiet=true \
          video-caps=video/x-vp8 {properties}"
     ));
     let told = pipe.wait_element("rtc-listening");
