@@ -4,6 +4,7 @@ mod connect;
 mod connection_time;
 mod data;
 mod data_flow;
+mod data_share;
 mod disorder;
 mod end_of_candidates;
 mod hostile;

@@ -222,10 +222,14 @@ impl World {
     /// Ours, and another.
     fn new(other: Kind, seed: u64) -> Self {
         let now = Instant::now();
-        let ours = || Box::new(Association::new(Config::new(5000, 5001)));
+        let config = |local, remote| Config {
+            send_buffer: 1024 * 1024,
+            ..Config::new(local, remote)
+        };
+        let ours = || Box::new(Association::new(config(5000, 5001)));
         let theirs = |interleaving, zero| Box::new(Theirs::new(5001, interleaving, zero, now));
         let other: Box<dyn Side> = match other {
-            Kind::Ours => Box::new(Association::new(Config::new(5001, 5000))),
+            Kind::Ours => Box::new(Association::new(config(5001, 5000))),
             Kind::Theirs => theirs(false, false),
             Kind::TheirsInterleaved => theirs(true, true),
             Kind::TheirsZero => theirs(false, true),
