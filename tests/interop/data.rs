@@ -6,6 +6,7 @@ use rtc_tests::lab::{Lab, Program, repository};
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 const ECHO: &str =
@@ -71,7 +72,9 @@ struct Scratch(PathBuf);
 
 impl Scratch {
     fn new(name: &str) -> Self {
-        let name = format!("rtc-{name}-{}", std::process::id());
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("rtc-{name}-{}-{number}", std::process::id());
         Self(std::env::temp_dir().join(name))
     }
 
