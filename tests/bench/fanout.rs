@@ -14,8 +14,8 @@ use quinn_udp::{RecvMeta, Transmit, UdpSocketState};
 use rtc_payload::SessionId;
 use rtc_rtp::WallClock;
 use rtc_session::{
-    Certificate, Command, ConnectionState, Datagram, DtlsVersion, Event, HostAddresses, Output, Session,
-    SessionConfig,
+    Certificate, Command, ConnectionState, Datagram, DtlsVersion, Event, HostAddresses, Output,
+    Session, SessionConfig,
 };
 use rustix::time::{ClockId, clock_gettime};
 use std::io::IoSliceMut;

@@ -3,7 +3,6 @@
 mod control;
 mod data;
 mod data_life;
-mod data_life;
 mod data_pages;
 mod dtmf;
 mod examples;

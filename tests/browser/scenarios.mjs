@@ -2,7 +2,6 @@
 // What a browser does and measures in each scenario. Functions given to `evaluate` run in the page.
 export * from "./call_page.mjs";
 export * from "./data_life.mjs";
-export * from "./data_life.mjs";
 export * from "./data_pages.mjs";
 export * from "./data_scenarios.mjs";
 export * from "./layers_scenario.mjs";

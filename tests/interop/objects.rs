@@ -22,7 +22,11 @@ fn python_negotiates_by_hand_and_walks_the_objects() {
         "sink stable",
     ];
     let told = seen["states"].as_array().expect("a list");
-    assert_eq!(told.get(..4), Some(&states.map(Value::from)[..]), "{seen:#}");
+    assert_eq!(
+        told.get(..4),
+        Some(&states.map(Value::from)[..]),
+        "{seen:#}"
+    );
     assert_eq!(seen["told"], 2, "close is told to nobody: {seen:#}");
     let refused = json!([["create-answer", "InvalidStateError", "rtc-error-quark"]]);
     assert_eq!(seen["errors"], refused, "{seen:#}");

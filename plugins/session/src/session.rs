@@ -240,9 +240,6 @@ impl Session {
         if std::mem::take(&mut self.stale) {
             self.update(now);
         }
-        if std::mem::take(&mut self.stale) {
-            self.update(now);
-        }
         if let Some(output) = self.poll_network(now) {
             return output;
         }

@@ -23,6 +23,7 @@ mod tap;
 mod timeline;
 
 pub(crate) use channel::{Channel, Message};
+pub(crate) use envelope::protocol as sync_protocol;
 pub(crate) use feed::{DataFeed, FeedSetup};
 pub(crate) use flow::Flow;
 pub(crate) use hub::Hub;
@@ -31,7 +32,6 @@ pub(crate) use object::DataChannel;
 pub(crate) use object::detail as error_detail;
 pub(crate) use priority::Priority;
 pub(crate) use queue::{Item, Next, Queue};
-pub(crate) use envelope::protocol as sync_protocol;
 pub(crate) use tap::{DataTap, TapSetup};
 pub(crate) use timeline::Timeline;
 

@@ -72,7 +72,7 @@ pub(super) fn way(
         return Way::System(None);
     };
     if row.is_some_and(|row| row.memory.contains(&device.feature)) {
-        if factory.can_sink_any_caps(&input.to_owned()) {
+        if factory.can_sink_any_caps(input) {
             return Way::Device(None);
         }
         let convert = device.convert.filter(|name| is_installed(name));

@@ -112,8 +112,11 @@ fn a_hint_and_a_budget_change_the_tuning() {
     );
 }
 
+/// Codec, factory, and properties with their values.
+type Expected = (Codec, &'static str, &'static [(&'static str, &'static str)]);
+
 /// What 1.5 Mbit/s makes of each.
-const EXPECTED: [(Codec, &str, &[(&str, &str)]); 13] = [
+const EXPECTED: [Expected; 13] = [
     (
         Codec::H264,
         "nvh264enc",

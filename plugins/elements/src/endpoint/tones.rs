@@ -149,7 +149,9 @@ impl Control {
         tone: &str,
         buffer: &str,
     ) {
-        self.show(id, |model, _, mirror| model.on_tone(track, tone, buffer, mirror));
+        self.show(id, |model, _, mirror| {
+            model.on_tone(track, tone, buffer, mirror)
+        });
         if self.tones.is_told(track, id, tone.is_empty()) {
             self.to_owner(track, |a| a.tone_changed(track, tone, buffer));
         }
