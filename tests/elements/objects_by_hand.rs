@@ -182,6 +182,7 @@ fn a_rollback_leads_back_and_the_next_offer_succeeds() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one step behind another")]
 fn set_local_description_without_arguments_does_what_the_state_calls_for() {
     let call = ByHand::new();
     assert_eq!(
@@ -248,6 +249,7 @@ fn set_local_description_without_arguments_does_what_the_state_calls_for() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one step behind another")]
 fn what_the_state_forbids_is_refused_by_name() {
     let call = ByHand::new();
     let sink = &call.sink;

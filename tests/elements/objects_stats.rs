@@ -70,6 +70,7 @@ const DEMANDED: [(&str, &[&str]); 7] = [
 ];
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one step behind another")]
 fn a_report_has_what_w3c_demands_and_outlives_the_session() {
     let (sink, src) = pipes();
     let (_, sessions) = trace(&sink.get("s"));

@@ -33,14 +33,8 @@ impl Coturn {
         std::fs::write(&key, pem("PRIVATE KEY", &made.signing_key.serialize_der())).unwrap();
         let mut command = host.command("turnserver");
         command
-            .args([
-                "-n",
-                "--log-file",
-                "stdout",
-                "--simple-log",
-                "--no-cli",
-                "-v",
-            ])
+            .args(["-n", "--log-file", "stdout"])
+            .args(["--simple-log", "--no-cli", "-v"])
             .args(["--fingerprint", "--realm", "lab.example"])
             .args(["--listening-ip", SERVER, "--relay-ip", SERVER])
             .args(["--listening-port", "3478"])

@@ -20,8 +20,9 @@ fn connection_time(version: DtlsVersion, rtt: Duration) -> Duration {
         ..PairConfig::default()
     });
     let begun = pair.peers[0].ice[0].0;
-    let connected = |peer: &rtc_tests::pair::Peer| peer.when(ConnectionState::Connected).unwrap();
-    let end = pair.peers.iter().map(connected).max().unwrap();
+    let connected =
+        |peer: &rtc_tests::pair::Peer| peer.when(ConnectionState::Connected).expect("connected");
+    let end = pair.peers.iter().map(connected).max().expect("two peers");
     end - begun
 }
 
