@@ -308,6 +308,7 @@ fn config(
         congestion_control: true,
         max_latency_ms: 500,
         playout_delay_ms: 0,
+        restarts: true,
         cname: "bench".into(),
         wall: WallClock {
             at: now,

@@ -134,7 +134,7 @@ export async function data_killed(page, job) {
   const { key } = await peer.until("open", (line) => line.event === "open");
   const begun = Date.now();
   page.browser().process().kill("SIGKILL");
-  const closed = await peer.until("close", (line) => line.event === "closed" && line.key === key, 60);
+  const closed = await peer.until("close", (line) => line.event === "closed" && line.key === key, 90);
   const states = peer.told.filter((line) => line.event === "connection").map((line) => line.state);
   peer.end();
   return { error: closed.error, seconds: (Date.now() - begun) / 1000, states };

@@ -54,7 +54,9 @@ fn assert_same(mut with_us: Vec<&str>, mut among_browsers: Vec<&str>, row: &Valu
 /// A channel whose connection ends. Here browsers differ: Chromium tells of `closing`, `error` and `close`,
 /// Firefox of `closing` and `close`; W3C (webrtc-pc §6.2.5) has no closing procedure, and so have we.
 fn assert_ends_with_the_connection(row: &Value, by_us: bool) {
-    let ours = told(&row["peer"][0], by_us);
+    let mut ours = told(&row["peer"][0], by_us);
+    // Firefox resets its streams before it ends the association, which we may see or not.
+    ours.retain(|word| *word != "closing");
     match by_us {
         true => assert_eq!(ours, ["open", "close"], "{row:#}"),
         false => assert_eq!(ours, ["open", "error", "close"], "{row:#}"),
@@ -75,12 +77,13 @@ fn channels_with_firefox_live_as_between_two_of_it() {
 }
 
 #[test]
-fn channels_of_a_browser_that_is_killed_fail_within_the_time_of_consent() {
+fn channels_of_a_browser_that_is_killed_fail_when_its_return_is_not_waited_for_any_more() {
     let Some(seen) = run(Chromium, json!({"scenario": "data_killed"})) else {
         return;
     };
     let error = seen["error"].as_str().unwrap_or_default();
     assert!(error.starts_with("SCTP failed"), "{seen:#}");
     assert!(words(&seen["states"]).contains(&"failed"), "{seen:#}");
-    assert!(seen["seconds"].as_f64() < Some(45.0), "{seen:#}");
+    // 30 s without consent, and 30 s for a restart of ICE.
+    assert!(seen["seconds"].as_f64() < Some(75.0), "{seen:#}");
 }

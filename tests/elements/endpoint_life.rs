@@ -38,7 +38,10 @@ fn a_setting_that_cannot_be_is_told_with_what_can() {
             "uri=loopback:a start-bitrate=9000000",
             "max-bitrate=8192000",
         ),
-        ("uri=loopback:a announced-addresses=home", "203.0.113.7"),
+        (
+            "uri=loopback:a announced-addresses=home.invalid",
+            "or write the IP address",
+        ),
         ("uri=loopback:a interfaces=nothing0", "nothing0"),
     ] {
         let text = refused(settings);

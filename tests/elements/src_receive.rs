@@ -64,7 +64,8 @@ fn encoded_frames_come_out_as_they_went_in() {
         let got = call.buffers("video_0", 40);
         assert_monotonic(&got);
         let delta = |buffer: &gst::Buffer| buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
-        assert!(!delta(&got[0]) && delta(&got[1]), "{wanted}");
+        // Behind the frames kept for who joins may come a keyframe that was asked for.
+        assert!(!delta(&got[0]) && got.iter().any(delta), "{wanted}");
     }
 }
 

@@ -33,7 +33,9 @@ async function until(what, done) {
 async function main() {
   if (pc.onDataChannel) pc.onDataChannel.subscribe(watch);
   else pc.ondatachannel = ({ channel }) => watch(channel);
-  const talk = watch(pc.createDataChannel("talk", { protocol: "test" }));
+  // werift chooses by its role in ICE whether its streams are even or odd, not by that in DTLS (RFC 8832 §6): it is told one.
+  const own = library === "werift" ? { protocol: "test", id: 100 } : { protocol: "test" };
+  const talk = watch(pc.createDataChannel("talk", own));
   await pc.setLocalDescription(await pc.createOffer());
   await until("candidates", () => pc.iceGatheringState === "complete");
   const response = await fetch(url, { method: "POST", body: pc.localDescription.sdp, headers: { "Content-Type": "application/sdp" } });

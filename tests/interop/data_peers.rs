@@ -58,7 +58,6 @@ fn libwebrtc_in_node_hears_what_it_says_and_sees_channels_close() {
 }
 
 #[test]
-#[ignore = "werift's own channel is reset at its opening in about half of the runs: not understood yet"]
 fn werift_hears_what_it_says_and_sees_channels_close() {
     let Some(seen) = speak("werift") else {
         return;

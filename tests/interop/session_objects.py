@@ -112,4 +112,4 @@ GLib.timeout_add_seconds(20, loop.quit)
 loop.run()
 for pipeline, _, _ in elements:
     pipeline.set_state(Gst.State.NULL)
-print(json.dumps(seen))
+print(json.dumps({"ok": True, **seen}))

@@ -35,6 +35,8 @@ impl IdentityServer {
             .args([
                 "-addext",
                 "subjectAltName=DNS:localhost,IP:127.0.0.1",
+                "-addext",
+                "basicConstraints=critical,CA:FALSE",
                 "-keyout",
             ])
             .arg(&key)

@@ -480,6 +480,7 @@ impl Peer {
                 congestion_control: true,
                 max_latency_ms: 500,
                 playout_delay_ms: 0,
+                restarts: true,
                 cname: format!("side{side}"),
                 wall: WallClock {
                     at: now,

@@ -128,6 +128,9 @@ pub struct SessionOptions {
     pub max_latency_ms: u32,
     /// How far behind live the peer is asked to play our video, milliseconds up to 40,950; 0: it is not asked.
     pub playout_delay_ms: u32,
+    /// Whether signalling reaches the peer at any time, so that a session whose path failed may wait half
+    /// a minute for a restart of ICE, and tries one by itself; else it ends 3 s after the failure.
+    pub restarts: bool,
     /// Gives the session a UDP port of its own, closed with it. Wanted where one driver has several
     /// sessions with one remote address (a client with many sessions at one server), for nothing
     /// else tells their datagrams apart.
@@ -151,6 +154,7 @@ impl SessionOptions {
             congestion_control: true,
             max_latency_ms: 500,
             playout_delay_ms: 0,
+            restarts: true,
             own_port: false,
         }
     }
@@ -184,6 +188,7 @@ impl SessionOptions {
             congestion_control: self.congestion_control,
             max_latency_ms: self.max_latency_ms,
             playout_delay_ms: self.playout_delay_ms,
+            restarts: self.restarts,
             cname,
             wall,
         }

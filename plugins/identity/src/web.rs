@@ -16,6 +16,7 @@ use gst::glib::prelude::*;
 use gst::glib::subclass::prelude::*;
 use reqwest::{StatusCode, redirect};
 use serde_json::{Value, json};
+use std::error::Error;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -121,19 +122,24 @@ async fn ask(settings: Settings, url: String, question: Value) -> Result<Value, 
 }
 
 fn unreachable(error: &reqwest::Error) -> IdentityFault {
-    let mut deepest: &dyn std::error::Error = error;
-    let mut is_tls = false;
-    while let Some(source) = deepest.source() {
-        deepest = source;
-        is_tls |= deepest.downcast_ref::<rustls::Error>().is_some();
-    }
-    let detail = match (error.is_timeout(), is_tls) {
+    let detail = match (error.is_timeout(), is_of_tls(error)) {
         (true, _) => "idp-timeout",
         (_, true) => "idp-tls-failure",
         _ => "idp-load-failure",
     };
+    let mut deepest: &dyn Error = error;
+    while let Some(cause) = deepest.source() {
+        deepest = cause;
+    }
     // The URL stands in the outer error, the reason in the innermost.
     IdentityFault::new(detail, format!("{error}: {deepest}"))
+}
+
+fn is_of_tls(error: &(dyn Error + 'static)) -> bool {
+    // An io::Error hides what it holds from `source`.
+    let held = error.downcast_ref().and_then(std::io::Error::get_ref);
+    let inner = held.map(|held| held as &(dyn Error + 'static));
+    error.is::<rustls::Error>() || inner.or(error.source()).is_some_and(is_of_tls)
 }
 
 fn answer(

@@ -28,6 +28,7 @@ mod negotiated;
 mod negotiator;
 mod offer;
 mod outcome;
+mod outline;
 mod parse;
 mod parse_section;
 mod payload_type;
@@ -52,6 +53,7 @@ pub use negotiated::{
     NegotiatedRecv, NegotiatedSend, NegotiatedTones,
 };
 pub use negotiator::{JsepConfig, Negotiator, RemoteApplied};
+pub use outline::{DescribedCandidate, Outline};
 pub use state::{DescriptionKind, Direction, SignalingState};
 pub use transceiver_init::{CodecOffer, TransceiverInit};
 pub use transceivers::TransceiverState;

@@ -66,6 +66,9 @@ pub struct SessionConfig {
     pub max_latency_ms: u32,
     /// How far behind live the peer is asked to play our video, milliseconds up to 40,950; 0: it is not asked.
     pub playout_delay_ms: u32,
+    /// Whether signalling reaches the peer at any time, so that a session whose path failed may wait half
+    /// a minute for a restart of ICE, and tries one by itself; else it ends 3 s after the failure.
+    pub restarts: bool,
     /// The wall clock at a point of the monotonic one, for sender reports.
     pub wall: WallClock,
     /// Canonical name of the endpoint in RTCP (RFC 7022): the same for all streams of a session,

@@ -66,7 +66,7 @@ pub use rtc_jsep::{
     CodecOffer, DescriptionKind, Direction, SignalingState, TransceiverInit, TransceiverState,
 };
 pub use rtc_jsep::{
-    DescribedIdentity, IdentityAssertion, contents_cover, identity_contents, identity_of,
+    DescribedIdentity, IdentityAssertion, Outline, contents_cover, identity_contents, identity_of,
     with_identity,
 };
 pub use server::{

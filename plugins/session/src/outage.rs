@@ -9,8 +9,9 @@ const GRACE: Duration = Duration::from_secs(30);
 /// Between two restarts of our own: a peer that gave up one of them (Firefox does within seconds) takes
 /// part in the next.
 const RETRY: Duration = Duration::from_secs(8);
-/// As [`GRACE`] for a peer that never was reached, for which 39.5 s were spent already (RFC 8863).
-const GRACE_OF_STRANGERS: Duration = Duration::from_secs(3);
+/// As [`GRACE`] for a peer that never was reached, for which 39.5 s were spent already (RFC 8863), and for
+/// one that signalling does not reach: a viewer by HTTP that vanished is gone within 35 s.
+const SHORT_GRACE: Duration = Duration::from_secs(3);
 
 /// From the first failure until there is a path again.
 #[derive(Debug, Default)]
@@ -22,16 +23,16 @@ pub(crate) struct Outage {
 }
 
 impl Outage {
-    /// ICE came into a state; `known`: there was a path once.
-    pub(crate) fn on_ice(&mut self, state: IceConnectionState, known: bool, now: Instant) {
+    /// ICE came into a state; `waits`: there was a path once, and a restart may come.
+    pub(crate) fn on_ice(&mut self, state: IceConnectionState, waits: bool, now: Instant) {
         match state {
             IceConnectionState::Connected | IceConnectionState::Completed => {
                 *self = Self::default();
             }
             IceConnectionState::Failed => {
-                let grace = if known { GRACE } else { GRACE_OF_STRANGERS };
+                let grace = if waits { GRACE } else { SHORT_GRACE };
                 self.ends_at.get_or_insert(now + grace);
-                if known {
+                if waits {
                     self.tries_at.get_or_insert(now);
                 }
             }

@@ -458,7 +458,8 @@ impl Session {
             self.ice_state = ice;
             self.events.push_back(Event::Ice(ice));
             self.was_connected |= self.path.is_some();
-            self.outage.on_ice(ice, self.was_connected, now);
+            let waits = self.was_connected && self.config.restarts;
+            self.outage.on_ice(ice, waits, now);
         }
         self.tell_dtls(None);
         let connection = aggregate(ice, self.dtls.state());

@@ -103,7 +103,8 @@ impl Outbox {
 mod tests {
     use super::*;
 
-    const HUNDRED: u64 = 100 * 1024;
+    /// Three of them fill the window.
+    const PART: u64 = WINDOW * 2 / 5;
 
     fn message(size: u64) -> Bytes {
         Bytes::from(vec![7; size as usize])
@@ -114,15 +115,15 @@ mod tests {
         let now = Instant::now();
         let mut outbox = Outbox::new(0, now);
         for _ in 0..5 {
-            outbox.push(message(HUNDRED), false, now);
+            outbox.push(message(PART), false, now);
         }
         let given = std::iter::from_fn(|| outbox.next()).count();
         assert_eq!(given, 3);
-        assert_eq!(outbox.buffered(), 5 * HUNDRED);
-        assert!(!outbox.sent(HUNDRED, now));
+        assert_eq!(outbox.buffered(), 5 * PART);
+        assert!(!outbox.sent(PART, now));
         assert!(outbox.next().is_some());
         assert!(outbox.next().is_none());
-        assert_eq!(outbox.buffered(), 4 * HUNDRED);
+        assert_eq!(outbox.buffered(), 4 * PART);
     }
 
     #[test]
@@ -130,11 +131,11 @@ mod tests {
         let now = Instant::now();
         let mut outbox = Outbox::new(0, now);
         for letter in b"abcdef" {
-            outbox.push(Bytes::from(vec![*letter; HUNDRED as usize]), false, now);
+            outbox.push(Bytes::from(vec![*letter; PART as usize]), false, now);
         }
         while outbox.next().is_some() {}
-        assert_eq!(outbox.drop_oldest(4 * HUNDRED), 2);
-        outbox.sent(3 * HUNDRED, now);
+        assert_eq!(outbox.drop_oldest(4 * PART), 2);
+        outbox.sent(3 * PART, now);
         assert_eq!(outbox.next().unwrap().0[0], b'f');
         assert_eq!(outbox.dropped, 2);
     }

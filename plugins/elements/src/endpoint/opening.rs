@@ -130,6 +130,8 @@ impl Control {
         options.congestion_control = settings.congestion_control;
         options.max_latency_ms = settings.max_latency_ms;
         options.playout_delay_ms = settings.playout_delay_ms;
+        // Who asked by HTTP can't be offered anything.
+        options.restarts = pending.role == Role::Offer;
         options.ice_servers = settings.ice.servers(SystemTime::now());
         options.ice_servers.extend(pending.servers.iter().cloned());
         options.ice_transport_policy = settings.ice.policy;

@@ -6,29 +6,29 @@ use crate::object::enums::{IceGatheringState, TriState};
 use crate::object::mirror::Mirror;
 use gst::prelude::*;
 use rtc_payload::Mid;
-use rtc_session::{CandidateError, DescriptionKind, GatheringState};
+use rtc_session::{CandidateError, DescriptionKind, GatheringState, Outline};
 
 impl Model {
     pub(super) fn on_local(&mut self, kind: DescriptionKind, sdp: &str) {
         self.session.descriptions().set_local(kind, sdp);
-        let read = Read::of(sdp);
+        let read = Outline::of(sdp);
         if read.ufrag != self.ufrag {
             // Another generation: all of its candidates are new.
             self.ufrag.clone_from(&read.ufrag);
             self.ice.forget_local();
-            self.untold = read.candidates;
+            self.untold = structures(&read);
         }
         self.line = read.line;
     }
 
     pub(super) fn on_remote(&mut self, kind: DescriptionKind, sdp: &str) {
         self.session.descriptions().set_remote(kind, sdp);
-        let read = Read::of(sdp);
+        let read = Outline::of(sdp);
         if self.remote_ufrag != read.ufrag {
             self.remote_ufrag.clone_from(&read.ufrag);
             self.ice.forget_remote();
         }
-        for candidate in read.candidates {
+        for candidate in structures(&read) {
             self.ice.add_remote(candidate);
         }
         // PC-54
@@ -118,68 +118,12 @@ fn copy(from: &gst::StructureRef, to: &mut gst::StructureRef) {
     }
 }
 
-/// What is of interest in a description, ours or the peer's; both were checked before.
-struct Read {
-    candidates: Vec<gst::Structure>,
-    ufrag: String,
-    trickles: bool,
-    /// Mid and index of the first m-line in use.
-    line: Option<(String, u16)>,
-}
-
-impl Read {
-    fn of(sdp: &str) -> Self {
-        let mut read = Self {
-            candidates: Vec::new(),
-            ufrag: String::new(),
-            trickles: false,
-            line: None,
-        };
-        let sections = sdp.split("\nm=").enumerate();
-        for (at, section) in sections {
-            let in_use = at > 0 && section.split(' ').nth(1) != Some("0");
-            let lines = || section.lines().filter_map(|line| line.strip_prefix("a="));
-            let mid = lines().find_map(|line| line.strip_prefix("mid:"));
-            let index = u16::try_from(at.saturating_sub(1)).ok();
-            if in_use && read.line.is_none() {
-                read.line = index.map(|index| (mid.unwrap_or_default().to_owned(), index));
-            }
-            for line in lines() {
-                if let Some(options) = line.strip_prefix("ice-options:") {
-                    read.trickles |= options.split(' ').any(|option| option == "trickle");
-                } else if let Some(ufrag) = line.strip_prefix("ice-ufrag:")
-                    && read.ufrag.is_empty()
-                {
-                    ufrag.clone_into(&mut read.ufrag);
-                } else if line.starts_with("candidate:") && read.candidates.len() < MAX_CANDIDATES {
-                    let candidate = candidate::structure(line, mid, index);
-                    read.candidates.push(candidate);
-                }
-            }
-        }
-        read
-    }
-}
-
-/// The session takes no more of them either.
-const MAX_CANDIDATES: usize = 100;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_description_is_read_by_m_line() {
-        gst::init().unwrap();
-        let sdp = "v=0\r\na=ice-options:trickle ice2\r\nm=audio 0 RTP\r\na=mid:a\r\n\
-                   m=video 9 RTP\r\na=mid:v\r\na=ice-ufrag:abcd\r\n\
-                   a=candidate:1 1 udp 7 10.0.0.1 5 typ host\r\n";
-        let read = Read::of(sdp);
-        assert!(read.trickles);
-        assert_eq!(read.ufrag, "abcd");
-        assert_eq!(read.line, Some(("v".to_owned(), 1)));
-        assert_eq!(read.candidates.len(), 1);
-        assert_eq!(read.candidates[0].get::<&str>("sdp-mid"), Ok("v"));
-        assert_eq!(read.candidates[0].get::<u32>("sdp-mline-index"), Ok(1));
-    }
+/// The candidates of a description as applications see them.
+fn structures(outline: &Outline) -> Vec<gst::Structure> {
+    let candidates = outline.candidates.iter();
+    let shown = candidates.map(|described| {
+        let mid = described.mid.as_ref().map(Mid::as_str);
+        candidate::structure(&described.candidate, mid, Some(described.index))
+    });
+    shown.collect()
 }
