@@ -168,15 +168,14 @@ fn elements_see_descriptions_as_opaque_text() {
     sources(&repository().join("plugins/elements/src"), &mut files);
     for path in files {
         let text = fs::read_to_string(&path).expect("readable");
-        for word in [
-            "\"a=",
-            "\"m=video",
-            "\"m=audio",
-            "serde_json",
-            "gst_sdp",
-            "gst_webrtc",
-        ] {
+        for word in ["\"a=", "\"m=video", "\"m=audio", "gst_sdp", "gst_webrtc"] {
             assert!(!text.contains(word), "{} names {word}", path.display());
         }
+        // Of JSON there are statistics and what pages say on control channels, never signalling.
+        let speaks_json = ["object/stats.rs", "/control/"];
+        let may = speaks_json
+            .iter()
+            .any(|part| path.to_string_lossy().contains(part));
+        assert!(may || !text.contains("serde_json"), "{}", path.display());
     }
 }

@@ -139,7 +139,7 @@ fn is_of_tls(error: &(dyn Error + 'static)) -> bool {
     // An io::Error hides what it holds from `source`.
     let held = error.downcast_ref().and_then(std::io::Error::get_ref);
     let inner = held.map(|held| held as &(dyn Error + 'static));
-    error.is::<rustls::Error>() || inner.or(error.source()).is_some_and(is_of_tls)
+    error.is::<rustls::Error>() || inner.or_else(|| error.source()).is_some_and(is_of_tls)
 }
 
 fn answer(

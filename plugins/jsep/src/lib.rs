@@ -53,7 +53,7 @@ pub use negotiated::{
     NegotiatedRecv, NegotiatedSend, NegotiatedTones,
 };
 pub use negotiator::{JsepConfig, Negotiator, RemoteApplied};
-pub use outline::{DescribedCandidate, Outline};
+pub use outline::{DescribedCandidate, Outline, add_candidate};
 pub use state::{DescriptionKind, Direction, SignalingState};
 pub use transceiver_init::{CodecOffer, TransceiverInit};
 pub use transceivers::TransceiverState;

@@ -62,12 +62,45 @@ impl Outline {
     }
 }
 
+/// Puts a candidate of ours, or with `None` their end, into the m-line of that index of a description of
+/// ours that is applied already (RFC 9429 §3.5.1); once. Nothing is added above 128 KiB.
+pub fn add_candidate(sdp: &mut String, candidate: Option<&str>, index: u16) {
+    let line = match candidate {
+        Some(candidate) => format!("a={candidate}\r\n"),
+        None => "a=end-of-candidates\r\n".to_owned(),
+    };
+    let starts: Vec<usize> = sdp.match_indices("\r\nm=").map(|(at, _)| at + 2).collect();
+    let Some(start) = starts.get(usize::from(index)) else {
+        return;
+    };
+    let end = starts.get(usize::from(index) + 1).copied();
+    let end = end.unwrap_or(sdp.len());
+    if sdp.len() < MAX_SDP && !sdp[*start..end].contains(&line) {
+        sdp.insert_str(end, &line);
+    }
+}
+
+/// No description grows above this, bytes.
+const MAX_SDP: usize = 128 * 1024;
 /// The session takes no more of them either.
 const MAX_CANDIDATES: usize = 100;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn candidates_go_to_the_end_of_their_m_line_once() {
+        let mut sdp = "v=0\r\nm=audio 9 RTP\r\na=mid:a\r\nm=video 9 RTP\r\na=mid:v\r\n".to_owned();
+        for _ in 0..2 {
+            add_candidate(&mut sdp, Some("candidate:1"), 0);
+            add_candidate(&mut sdp, None, 1);
+            add_candidate(&mut sdp, None, 2);
+        }
+        let expected = "v=0\r\nm=audio 9 RTP\r\na=mid:a\r\na=candidate:1\r\nm=video 9 RTP\r\n\
+                        a=mid:v\r\na=end-of-candidates\r\n";
+        assert_eq!(sdp, expected);
+    }
 
     #[test]
     fn a_description_is_read_by_m_line() {

@@ -66,8 +66,8 @@ pub use rtc_jsep::{
     CodecOffer, DescriptionKind, Direction, SignalingState, TransceiverInit, TransceiverState,
 };
 pub use rtc_jsep::{
-    DescribedIdentity, IdentityAssertion, Outline, contents_cover, identity_contents, identity_of,
-    with_identity,
+    DescribedIdentity, IdentityAssertion, Outline, add_candidate, contents_cover,
+    identity_contents, identity_of, with_identity,
 };
 pub use server::{
     IceServer, IceTransportPolicy, Login, ServerError, ServerTransport, ServerUrl, rest_credential,

@@ -35,7 +35,6 @@ const READ: [&str; 11] = [
 
 /// `candidate:foundation component protocol priority address port typ type [name value]…` (RFC 8839 §5.1).
 fn fill(made: &mut gst::Structure, line: &str) -> Option<()> {
-    let line = line.strip_prefix("a=").unwrap_or(line);
     let mut words = line.strip_prefix("candidate:")?.split(' ');
     made.set("foundation", words.next()?);
     made.set(

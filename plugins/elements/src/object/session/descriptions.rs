@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 //! The six descriptions of a peer connection (W3C webrtc-pc §4.4.2).
-use rtc_session::DescriptionKind;
+use rtc_session::{DescriptionKind, add_candidate};
 
 /// A description: what it is, and its text.
 pub(crate) type Described = (DescriptionKind, String);
@@ -47,7 +47,7 @@ impl Descriptions {
     pub(crate) fn add_local_candidate(&mut self, candidate: Option<&str>, index: u16) {
         let side = &mut self.local;
         if let Some((_, sdp)) = side.pending.as_mut().or(side.current.as_mut()) {
-            insert(sdp, candidate, index);
+            add_candidate(sdp, candidate, index);
         }
     }
 }
@@ -64,26 +64,6 @@ fn apply(own: &mut Side, other: &mut Side, kind: DescriptionKind, sdp: &str) {
         other.current = Some(offer);
     }
 }
-
-/// Puts the line at the end of an m-line's section.
-fn insert(sdp: &mut String, candidate: Option<&str>, index: u16) {
-    let line = match candidate {
-        Some(candidate) => format!("a={candidate}\r\n"),
-        None => "a=end-of-candidates\r\n".to_owned(),
-    };
-    let starts: Vec<usize> = sdp.match_indices("\r\nm=").map(|(at, _)| at + 2).collect();
-    let Some(start) = starts.get(usize::from(index)) else {
-        return;
-    };
-    let end = starts.get(usize::from(index) + 1).copied();
-    let end = end.unwrap_or(sdp.len());
-    if sdp.len() < MAX_SDP && !sdp[*start..end].contains(&line) {
-        sdp.insert_str(end, &line);
-    }
-}
-
-/// No description grows above this, bytes.
-const MAX_SDP: usize = 128 * 1024;
 
 #[cfg(test)]
 mod tests {
