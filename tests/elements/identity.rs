@@ -64,11 +64,12 @@ impl World {
         told
     }
 
-    /// Code and text of the fault that ends the receiver's session.
-    fn fault(&self) -> (String, String) {
+    /// Code and text of the fault that ends the session of `element`.
+    fn fault(&self, element: &str) -> (String, String) {
         self.pipe.wait("rtc-session-error", |message| {
             let structure = message.structure()?;
-            let is_it = structure.name() == "rtc-session-error";
+            let is_it = structure.name() == "rtc-session-error"
+                && message.src().is_some_and(|source| source.name() == element);
             let text = |name| structure.get::<String>(name).unwrap();
             is_it.then(|| (text("code"), text("text")))
         })
@@ -98,7 +99,7 @@ fn another_peer_than_the_wanted_one_is_refused() {
     };
     let (ours, theirs) = (web(&server, "sesame"), web(&server, "sesame"));
     let world = World::new(&ours, &theirs, "bob@localhost");
-    let (code, text) = world.fault();
+    let (code, text) = world.fault("src");
     assert_eq!(code, "idp-token-invalid");
     assert!(
         text.contains(ALICE) && text.contains("bob@localhost"),
@@ -113,7 +114,7 @@ fn a_provider_that_wants_a_login_ends_the_session_before_it_begins() {
     };
     let (ours, theirs) = (web(&server, "wrong"), web(&server, "sesame"));
     let world = World::new(&ours, &theirs, ALICE);
-    let (_, text) = world.fault();
+    let (_, text) = world.fault("sink");
     assert!(text.contains("idp-need-login"), "{text}");
 }
 
@@ -144,7 +145,7 @@ fn an_assertion_for_another_certificate_is_refused() {
         None
     });
     let world = World::new(&ours, &theirs, "alice@idp.example");
-    let (code, text) = world.fault();
+    let (code, text) = world.fault("src");
     assert_eq!(code, "idp-token-invalid");
     assert!(text.contains("fingerprints"), "{text}");
 }

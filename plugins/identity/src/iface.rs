@@ -9,7 +9,8 @@ use gst::glib;
 use gst::glib::prelude::*;
 use gst::glib::subclass::Signal;
 use gst::glib::subclass::prelude::*;
-use std::sync::LazyLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
 
 glib::wrapper! {
     /// Vouches for certificates of ours, and tells whose a peer's is (W3C webrtc-identity §6).
@@ -61,7 +62,7 @@ impl ObjectInterface for Interface {
 
     fn signals() -> &'static [Signal] {
         static SIGNALS: LazyLock<Vec<Signal>> = LazyLock::new(|| {
-            let ask = |name| {
+            let signal = |name| {
                 Signal::builder(name)
                     .param_types([
                         String::static_type(),
@@ -75,10 +76,10 @@ impl ObjectInterface for Interface {
             vec![
                 // (contents, options, promise): vouch for the contents, a text. The options may have
                 // `username-hint` and `peer-identity`. The answer has `domain`, `protocol`, `assertion`.
-                ask(GENERATE),
+                signal(GENERATE),
                 // (assertion, origin, promise): whose is it? The origin has `domain` and `protocol`, as
                 // the peer names them. The answer has `identity` and `contents`.
-                ask(VALIDATE),
+                signal(VALIDATE),
             ]
         });
         &SIGNALS
@@ -93,11 +94,27 @@ fn emit(
     promise: &gst::Promise,
 ) {
     object.emit_by_name::<()>(name, &[&text, &more.to_owned(), promise]);
+}
+
+/// Asks by a vfunc; where nobody is there to answer, that is the answer.
+fn ask(
+    object: &IdentityProvider,
+    vfunc: Ask,
+    (text, more): (&str, &gst::StructureRef),
+    then: impl FnOnce(Result<Option<&gst::StructureRef>, gst::PromiseError>) + Send + 'static,
+) {
+    let answered = Arc::new(AtomicBool::new(false));
+    let notes = Arc::clone(&answered);
+    let promise = gst::Promise::with_change_func(move |reply| {
+        notes.store(true, Ordering::Release);
+        then(reply);
+    });
+    vfunc(object, text, more, &promise);
     // SAFETY: a promise begins with a mini object, whose count may be read while it lives, as it does
-    // here. Ours is the last reference if nobody is there to answer.
-    let nobody_has_it = unsafe { (*promise.as_ptr()).parent.refcount == 1 };
-    if nobody_has_it {
-        let text = format!("nobody answers the identity provider's {name}");
+    // here. If ours is the last reference, nobody else can answer any more.
+    let is_ours_alone = unsafe { (*promise.as_ptr()).parent.refcount == 1 };
+    if is_ours_alone && !answered.load(Ordering::Acquire) {
+        let text = "nobody answers for the identity provider";
         let fault = IdentityFault::new("idp-execution-failure", text);
         promise.reply(Some(fault_answer(&fault)));
     }
@@ -161,11 +178,15 @@ pub trait IdentityProviderExt: IsA<IdentityProvider> + 'static {
         options: &gst::StructureRef,
         then: impl FnOnce(Result<Asserted, IdentityFault>) + Send + 'static,
     ) {
-        let promise = gst::Promise::with_change_func(move |reply| {
-            then(texts(reply, ["domain", "protocol", "assertion"]));
-        });
         let object = self.upcast_ref();
-        (vtable(object).generate)(object, contents, options, &promise);
+        ask(
+            object,
+            vtable(object).generate,
+            (contents, options),
+            |reply| {
+                then(texts(reply, ["domain", "protocol", "assertion"]));
+            },
+        );
     }
 
     /// Asks it who an assertion is of. An identity that is not of the provider's own domain is a fault.
@@ -180,13 +201,17 @@ pub trait IdentityProviderExt: IsA<IdentityProvider> + 'static {
             .field("protocol", protocol)
             .build();
         let domain = domain.to_owned();
-        let promise = gst::Promise::with_change_func(move |reply| {
-            let vouched = texts(reply, ["identity", "contents"]);
-            let vouched = vouched.map(|[identity, contents]| Vouched { identity, contents });
-            then(vouched.and_then(|vouched| checked(vouched, &domain)));
-        });
         let object = self.upcast_ref();
-        (vtable(object).validate)(object, assertion, &origin, &promise);
+        ask(
+            object,
+            vtable(object).validate,
+            (assertion, &origin),
+            move |reply| {
+                let vouched = texts(reply, ["identity", "contents"]);
+                let vouched = vouched.map(|[identity, contents]| Vouched { identity, contents });
+                then(vouched.and_then(|vouched| checked(vouched, &domain)));
+            },
+        );
     }
 }
 
